@@ -1,0 +1,1 @@
+"""Problems crossed with engines: time and log-likelihood of every fit."""

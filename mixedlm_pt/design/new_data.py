@@ -1,0 +1,208 @@
+"""New data read through the specification of a fitted design."""
+
+from collections.abc import Sequence
+from copy import deepcopy
+
+import numpy as np
+import pandas as pd
+
+from mixedlm_pt._typing import FloatArray
+from mixedlm_pt.design.coding import model_columns
+from mixedlm_pt.design.evaluate import Evaluator
+from mixedlm_pt.design.frame import Frame, PerRow, RowArgument, column_names, per_row, used_nodes
+from mixedlm_pt.design.random_terms import matched_factor, random_terms
+from mixedlm_pt.design.response import (
+    check_response,
+    check_weights,
+    count_nodes,
+    response_values,
+)
+from mixedlm_pt.design.rows import omitted_rows
+from mixedlm_pt.design.table import Table
+from mixedlm_pt.design.types import Design, GroupingFactor, NewDesign, Response, Specification
+from mixedlm_pt.design.values import Factor, Value, as_factor, level_label
+from mixedlm_pt.errors import ArgumentError, DataError, FormulaError
+from mixedlm_pt.formula import Node, parse_random, variables
+
+
+def new_design(
+    design: Design,
+    newdata: object,
+    *,
+    terms: Sequence[int] | None = None,
+    allow_new_levels: bool = False,
+    require_response: bool = False,
+    weights: RowArgument = None,
+    offset: RowArgument = None,
+) -> NewDesign:
+    """New data as the arrays of a fitted design.
+
+    Stateful transforms keep what they computed from the fitted data, factors keep their levels,
+    and the columns that were dropped stay dropped.
+
+    Parameters
+    ----------
+    design : Design
+    newdata : pandas or polars DataFrame, or dict of arrays
+    terms : sequence of int, optional
+        Positions in ``design.terms`` of the random-effects terms to evaluate, default all; the new
+        data need the columns of these only.
+    allow_new_levels : bool
+        Give levels of a grouping factor that the fit has not seen the code -1 instead of an error.
+    require_response : bool
+        Evaluate the response as well.
+    weights, offset : str or array, optional
+        In place of what was given to the fit. An ``offset`` array of the fit has to be replaced.
+
+    Raises
+    ------
+    ColumnNotFoundError, DataError
+        As for :func:`build_design`; also for levels that the fit has not seen.
+    ArgumentError
+        When the fit's ``offset`` was an array and none is given here.
+    """
+    specification = design.specification
+    table = Table(newdata)
+    chosen = range(len(design.terms)) if terms is None else terms
+    labels = {design.terms[t].label for t in chosen}
+    bars = [bar for bar in specification.formula.bars if bar.label in labels]
+    if specification.offset.rows is not None and offset is None:
+        raise ArgumentError(
+            "the model was fitted with an array as offset; give offset= for the new data, too"
+        )
+    w_argument = _argument(weights, specification.weights, table)
+    offset_argument = _argument(offset, specification.offset, table)
+
+    nodes = used_nodes(specification.formula, bars)
+    nodes += [] if offset_argument.node is None else [offset_argument.node]
+    nodes += [specification.formula.response] if require_response else []
+    omitted = omitted_rows(table, column_names(nodes, table), "omit")
+    evaluator = Evaluator(table, deepcopy(dict(specification.states)), dict(specification.kinds))
+    frame = Frame(specification.formula, evaluator, ~omitted)
+
+    values = _with_fitted_levels(frame.predictors(bars), specification)
+    columns = model_columns(specification.formula.fixed, values, specification.contrasts, frame.n)
+    fitted = {factor.name: factor for factor in design.factors}
+    grouping = {
+        name: _checked_levels(
+            matched_factor(fitted[name], parts), parts, frame.index, allow_new_levels
+        )
+        for name, parts in frame.groups(bars).items()
+    }
+    factors, new_terms = random_terms(bars, grouping, values, specification.contrasts, frame.n)
+    return NewDesign(
+        X=np.ascontiguousarray(columns.matrix[:, specification.kept]),
+        offset=frame.offset(offset_argument),
+        factors=factors,
+        terms=new_terms,
+        weights=_weights(frame, specification, w_argument),
+        response=_response(frame, specification, w_argument) if require_response else None,
+        index=frame.index,
+        full_index=table.index,
+        omitted=omitted,
+    )
+
+
+def term_positions(design: Design, re_form: str | None) -> tuple[int, ...]:
+    """Positions in ``design.terms`` of the random-effects terms that a ``re_form`` names.
+
+    Parameters
+    ----------
+    design : Design
+    re_form : str or None
+        None for all terms, ``"NA"`` or ``"~0"`` for none, or a formula of terms, ``"~ (1 | g)"``.
+
+    Raises
+    ------
+    FormulaError
+        When the formula cannot be read or names a term that the model does not have.
+    """
+    labels = [term.label for term in design.terms]
+    if re_form is None:
+        return tuple(range(len(labels)))
+    bars = () if re_form.strip() == "NA" else parse_random(re_form)
+    for bar in bars:
+        if bar.label not in labels:
+            has = ", ".join(f"({label})" for label in labels) or "none"
+            raise FormulaError(
+                f"re_form has the term ({bar.label}), which the model does not have; it has {has}"
+            )
+    return tuple(sorted({labels.index(bar.label) for bar in bars}))
+
+
+def _argument(given: RowArgument, fitted: PerRow, table: Table) -> PerRow:
+    """What the caller gives for the new data, else the expression that the fit was given."""
+    return PerRow(fitted.name, fitted.node) if given is None else per_row(given, fitted.name, table)
+
+
+def _with_fitted_levels(values: dict[str, Value], specification: Specification) -> dict[str, Value]:
+    """The predictors with the levels that the fit knows.
+
+    Raises
+    ------
+    DataError
+        For a level that the fit has not seen, and for truth values where it had numbers.
+    """
+    matched: dict[str, Value] = {}
+    for name, value in values.items():
+        levels = specification.levels.get(name)
+        if levels is None:
+            if isinstance(value, Factor):
+                raise DataError(f"{name!r} was numeric in the fit, in the new data it is not")
+            matched[name] = value
+            continue
+        factor = as_factor(value)
+        known = {level_label(level): place for place, level in enumerate(levels)}
+        strays = [label for label in factor.labels if label not in known]
+        if strays:
+            raise DataError(
+                f"factor {name!r} has the level {strays[0]!r} in the new data, which the fit has "
+                f"not seen; known: {', '.join(known)}"
+            )
+        places = np.array([known[label] for label in factor.labels], dtype=np.int64)
+        matched[name] = Factor(places[factor.codes], levels, factor.is_ordered)
+    return matched
+
+
+def _checked_levels(
+    factor: GroupingFactor, parts: Sequence[Factor], index: pd.Index, allow_new_levels: bool
+) -> GroupingFactor:
+    """The factor, unless it has new levels that are not allowed."""
+    new = factor.codes < 0
+    if new.any() and not allow_new_levels:
+        row = int(new.argmax())
+        label = ":".join(part.labels[part.codes[row]] for part in parts)
+        raise DataError(
+            f"grouping factor {factor.name!r} has a level in the new data that the fit has not "
+            f"seen: {label!r} at row {index[row]} ({new.sum():,} of {len(new):,} rows). With "
+            "allow_new_levels=True its random effects count as zero."
+        )
+    return factor
+
+
+def _weights(frame: Frame, specification: Specification, argument: PerRow) -> FloatArray:
+    """Trials or prior weights as far as the new data state them, 1 elsewhere, shape (n,)."""
+    table = frame.evaluator.table
+    w = np.ones(frame.n)
+    if argument.node is None or _is_available(argument.node, table):
+        w = frame.numbers(argument, default=1.0)
+    nodes = count_nodes(
+        specification.formula.response, specification.family, specification.weights.is_given
+    )
+    if nodes is not None and _is_available(nodes.trials, table):
+        w = w * frame.evaluator.numbers(nodes.trials, "the trials")[frame.keep]
+    return np.where(np.isnan(w), 1.0, w)
+
+
+def _is_available(node: Node, table: Table) -> bool:
+    return all(name.name in table for name in variables(node))
+
+
+def _response(frame: Frame, specification: Specification, argument: PerRow) -> Response:
+    formula = specification.formula
+    w = frame.numbers(argument, default=1.0)
+    check_weights(w, frame.index)
+    observed = response_values(
+        frame, specification.family, specification.weights.is_given, specification.response_levels
+    )
+    return check_response(observed, w, formula.response_text, frame.index, specification.family)

@@ -1,0 +1,115 @@
+"""Which rows a model can use, and the checks that name the row at fault."""
+
+from collections.abc import Iterable
+
+import numpy as np
+import pandas as pd
+
+from mixedlm_pt._typing import BoolArray, FloatArray
+from mixedlm_pt.design.evaluate import Evaluator
+from mixedlm_pt.design.table import Table
+from mixedlm_pt.design.values import Basis, Factor, Value, first_place
+from mixedlm_pt.errors import DataError, unknown_name
+from mixedlm_pt.formula import Node, deparse, variables
+
+NA_ACTIONS = ("omit", "exclude", "fail")
+
+
+def omitted_rows(table: Table, names: Iterable[str], na_action: str) -> BoolArray:
+    """The rows with a missing value in one of the columns, shape (n_rows,).
+
+    Parameters
+    ----------
+    table : Table
+    names : iterable of str
+        Columns that the model uses.
+    na_action : {"omit", "exclude", "fail"}
+
+    Raises
+    ------
+    ArgumentError
+        For an unknown ``na_action``.
+    DataError
+        When a column or all rows have nothing left, and, with ``"fail"``, for any missing value.
+    """
+    if na_action not in NA_ACTIONS:
+        raise unknown_name("na_action", na_action, NA_ACTIONS)
+    if table.n == 0:
+        raise DataError("the data have no rows")
+    masks = {name: table.missing(name) for name in names}
+    counts = {name: int(mask.sum()) for name, mask in masks.items() if mask.any()}
+    for name, count in counts.items():
+        if count == table.n:
+            raise DataError(f"column {name!r} has no values: all {count:,} are missing")
+    if counts and na_action == "fail":
+        listed = ", ".join(f"{name!r} ({count:,})" for name, count in counts.items())
+        raise DataError(
+            f"missing values in {listed}; na_action='omit' or 'exclude' drops these rows"
+        )
+    omitted = np.zeros(table.n, dtype=bool)
+    for mask in masks.values():
+        omitted |= mask
+    if omitted.all():
+        worst = max(counts, key=counts.__getitem__)
+        raise DataError(
+            f"no rows are left after dropping those with missing values; column {worst!r} has the "
+            f"most, {counts[worst]:,} of {table.n:,}"
+        )
+    return omitted
+
+
+def finite_rows(node: Node, evaluator: Evaluator, keep: BoolArray) -> Value:
+    """The value of a predictor on the rows kept, checked to be finite.
+
+    Raises
+    ------
+    DataError
+        For infinite columns, and for calls such as ``log(x)`` that are infinite or undefined.
+    """
+    value = evaluator.value(node)
+    if isinstance(value, Factor):
+        return value.rows(keep)
+    if isinstance(value, Basis):
+        columns = Basis(value.values[keep], value.names)
+        check_finite(columns.values, node, evaluator, keep)
+        return columns
+    full = np.broadcast_to(np.asarray(value), (evaluator.table.n,))
+    rows = full[keep]
+    if rows.dtype == bool:
+        return Factor(rows.astype(np.int64), pd.Index([False, True])).rows(np.ones(len(rows), bool))
+    check_finite(rows, node, evaluator, keep)
+    return np.asarray(rows, dtype=np.float64)
+
+
+def check_finite(values: FloatArray, node: Node, evaluator: Evaluator, keep: BoolArray) -> None:
+    """Refuse values that are infinite or undefined, with their first row and what it holds.
+
+    Raises
+    ------
+    DataError
+    """
+    finite = np.isfinite(values).reshape(len(values), -1).all(axis=1)
+    if finite.all():
+        return
+    table = evaluator.table
+    for name in dict.fromkeys(name.name for name in variables(node)):
+        column = table.value(name) if name in table else 0.0
+        if isinstance(column, np.ndarray) and np.isinf(column[keep]).any():
+            infinite = np.isinf(column) & keep
+            raise DataError(
+                f"column {name!r} is infinite in {infinite.sum():,} of {table.n:,} rows, first at "
+                f"row {table.index[first_place(infinite)]}"
+            )
+    first = first_place(~finite)
+    row = int(np.flatnonzero(keep)[first])
+    text, value = deparse(node), np.ravel(values[first])[0]
+    held = ", ".join(
+        f"{name} = {table.series(name).iloc[row]}"
+        for name in dict.fromkeys(name.name for name in variables(node))
+        if name in table
+    )
+    raise DataError(
+        f"{text} is {'not a number' if np.isnan(value) else value} at row {table.index[row]} "
+        f"({held}); {np.sum(~finite):,} of {len(finite):,} rows are affected. Drop them, or "
+        "change the formula."
+    )

@@ -1,0 +1,134 @@
+"""What a fit says about its own convergence, in words."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+from mixedlm_pt.diagnostics.parameter_names import parameter_names
+from mixedlm_pt.diagnostics.separation import separated_coefficients
+from mixedlm_pt.diagnostics.singularity import singularities
+from mixedlm_pt.fit import Fit
+
+
+@dataclass(frozen=True, eq=False)
+class Convergence:
+    """How far a fit is from the maximum of the likelihood.
+
+    Attributes
+    ----------
+    ok : bool
+        Whether it is there: the Newton decrement is below ``control.check_conv``, the information
+        is positive definite and no coefficient runs to infinity. A singular fit can be ok.
+    problems : tuple of str
+        Why it is not ok, in sentences with a next step.
+    singular : tuple of str
+        Which parameters are at the edge of their space.
+    gradient : Series
+        Of the log-likelihood by parameter, at the estimates.
+    decrement : float
+        Gain in log-likelihood that a Newton step still promises.
+    """
+
+    ok: bool
+    problems: tuple[str, ...]
+    singular: tuple[str, ...]
+    gradient: pd.Series
+    decrement: float
+
+    @property
+    def messages(self) -> tuple[str, ...]:
+        """Problems and singularities; empty for an unremarkable fit."""
+        return (*self.problems, *self.singular)
+
+    def __bool__(self) -> bool:
+        return self.ok
+
+    def __str__(self) -> str:
+        gain = "unknown" if np.isnan(self.decrement) else f"{self.decrement:.1e}"
+        head = (
+            f"{'converged' if self.ok else 'NOT converged'}; log-likelihood still to gain: {gain}"
+        )
+        return "\n".join([head, *self.messages])
+
+    __repr__ = __str__
+
+
+def checkConv(fit: Fit) -> Convergence:
+    """Whether a fit converged, judged by what a further Newton step would gain.
+
+    Parameters
+    ----------
+    fit : Fit
+
+    Returns
+    -------
+    Convergence
+        True in a condition when the fit is sound; print it for the reasons. lme4 judges the
+        gradient against fixed tolerances, which depend on the units of the predictors; the Newton
+        decrement ``g' I^-1 g / 2`` does not.
+
+    Examples
+    --------
+    >>> import mixedlm_pt as mlm
+    >>> fit = mlm.glmer("incidence / size ~ period + (1 | herd)", mlm.load_cbpp())
+    >>> checkConv(fit).ok
+    True
+    """
+    outcome = fit.outcome
+    names = parameter_names(fit)[fit.model.n_par - len(outcome.gradient) :]
+    gradient = pd.Series(outcome.gradient, index=pd.Index(names), name="gradient")
+    separated = separated_coefficients(fit)
+    has_gain = outcome.has_information and outcome.decrement > fit.control.check_conv
+    problems = []
+    if separated:
+        problems.append(separation_message(separated))
+    elif not outcome.has_information:
+        problems.append(
+            "The observed information is not positive definite, so that standard errors do not "
+            "exist: the data do not determine all parameters. Simplify the random effects, or "
+            "rescale predictors of very different size."
+        )
+    if has_gain:
+        problems.append(gain_message(fit, gradient))
+    singular = [
+        f"The fit is singular: {finding}. The estimates are valid and at the edge of the parameter "
+        "space; a simpler term fits as well."
+        for finding in singularities(fit)
+    ]
+    if fit.boundary_phi:
+        singular.append(limit_message(fit))
+    return Convergence(not problems, tuple(problems), tuple(singular), gradient, outcome.decrement)
+
+
+def limit_message(fit: Fit) -> str:
+    """A shape that leaves its family for the limit of it."""
+    return (
+        f"The fit is singular: {fit.family.phi_name} of {fit.family.name} runs to "
+        f"{'infinity' if fit.phi > 1.0 else 'zero'} and the likelihood never falls. For a negative "
+        "binomial this says that the counts are not overdispersed: family='poisson' fits as well."
+    )
+
+
+def separation_message(names: tuple[str, ...]) -> str:
+    """Complete separation, with the coefficients at fault."""
+    are = "coefficient of" if len(names) == 1 else "coefficients of"
+    return (
+        f"The likelihood rises without end in the {are} {', '.join(names)}: the response is "
+        "completely separated there (a category with only failures or zeros, say, or a value of x "
+        "that divides failures from successes). The estimate is infinite and its standard error "
+        "and test mean nothing. Merge categories, drop the term, or use priors: fit.sample()."
+    )
+
+
+def gain_message(fit: Fit, gradient: pd.Series) -> str:
+    """A fit that stopped early, with the parameter that has most to gain."""
+    outcome = fit.outcome
+    variance = np.diag(fit.estimate.covariance)[-len(gradient) :]
+    share = np.abs(gradient.to_numpy()) * np.sqrt(np.where(np.isnan(variance), 0.0, variance))
+    return (
+        f"The optimiser ({outcome.optimizer}: {outcome.message}) stopped where the log-likelihood "
+        f"could still gain {outcome.decrement:.2g} (limit {fit.control.check_conv:g}), most of it "
+        f"in {gradient.index[int(share.argmax())]}. Go on from here with start=fit, raise "
+        "GlmerControl(maxfun=), or rescale the predictors."
+    )

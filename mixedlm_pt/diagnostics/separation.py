@@ -1,0 +1,49 @@
+"""Coefficients that the data push to infinity."""
+
+import numpy as np
+import scipy.linalg as sl
+
+from mixedlm_pt._typing import FloatArray
+from mixedlm_pt.fit import Fit
+
+# Effects as large as this on the link scale, with a standard error to match, are looked at. A
+# fit whose likelihood rises for ever stops when 1e-9 are left to gain, near |eta| = 20.
+LARGE_EFFECT = 8.0
+# A direction that has kept less than this share of the information that it has at equal means.
+INFORMATION_SHARE = 1e-5
+# A coefficient's share of that direction's largest.
+NAMED_SHARE = 0.1
+
+
+def separated_coefficients(fit: Fit) -> tuple[str, ...]:
+    """Names of the coefficients whose likelihood rises without end; usually none.
+
+    Under complete separation (a category without a single success, or a threshold of x that
+    divides failures from successes) the rows concerned have means at the edge of the support, and
+    with them the information about some combination of coefficients vanishes. It is compared with
+    the information about the same combination when all means are equal, so that collinear columns,
+    which lose both, are not mistaken for it.
+    """
+    X, finder = fit.design.X, fit.finder
+    spread = np.abs(X).max(axis=0, initial=0.0)
+    # From the information at the estimates themselves: that of the log-likelihood, which is flat
+    # here, is nothing but rounding error. "not <": a missing standard error is the extreme case.
+    se = np.sqrt(np.diag(fit.estimate.covariance_rx))
+    suspects = (np.abs(fit.beta) * spread > LARGE_EFFECT) & ~(se < 0.5 * np.abs(fit.beta))
+    if not suspects.any():
+        return ()
+    log_phi = float(np.log(fit.estimate.phi))
+    mean = np.average(finder.y, weights=finder.w)
+    equal = np.full(fit.model.n, fit.compiled.forward(np.asarray(mean))[0])
+    left = information(X, finder.density(fit.eta, log_phi)[2])
+    full = information(X, finder.density(equal, log_phi)[2])
+    shares, directions = sl.eigh(left, full)
+    lost = np.abs(directions[:, shares < INFORMATION_SHARE]) * spread[:, None]
+    concerned = (lost > NAMED_SHARE * lost.max(axis=0, initial=0.0)).any(axis=1)
+    return tuple(np.array(fit.design.coef_names, object)[suspects & concerned])
+
+
+def information(X: FloatArray, D: FloatArray) -> FloatArray:
+    """``X'DX`` from the rows that carry information, shape (p, p)."""
+    matrix: FloatArray = X.T @ (np.maximum(D, 0.0)[:, None] * X)
+    return matrix

@@ -1,0 +1,329 @@
+"""From a model to its estimates: start, optimise, settle the boundary, information, polish."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+import scipy.linalg as sl
+
+from mixedlm_pt._typing import BoolArray, FloatArray, IntArray
+from mixedlm_pt.compile import Approximation
+from mixedlm_pt.errors import EstimationError
+from mixedlm_pt.estimation.centring import centred
+from mixedlm_pt.estimation.control import GlmerControl
+from mixedlm_pt.estimation.coordinates import Coordinates
+from mixedlm_pt.estimation.hessian import information
+from mixedlm_pt.estimation.objective import Evaluation, Objective, ProfiledObjective
+from mixedlm_pt.estimation.optimizers import OPTIMIZERS
+from mixedlm_pt.estimation.start import Start, starting_values
+from mixedlm_pt.model import GLMM
+
+# A standard deviation below this share of its own standard error at the start is tried at zero.
+NEAR_ZERO = 0.1
+# A variance component at zero may cost this much log-likelihood: rounding error, no more.
+ZERO_COST = 1e-7
+# A shape whose likelihood does not fall within this factor (its logarithm) is at its limit.
+SHAPE_SHIFT = float(np.log(1e3))
+# Negative curvature at a stationary point: leave it this often before giving up.
+MAX_RESTARTS = 3
+
+type Progress = Callable[[int, float], None]
+
+
+@dataclass(frozen=True, eq=False)
+class Outcome:
+    """How the optimisation ended.
+
+    Attributes
+    ----------
+    optimizer : str
+    message : str
+        The optimiser's own words.
+    gradient : array, shape (n_par,)
+        Of the log-likelihood in (beta, theta, log phi); zero by symmetry on the boundary.
+    decrement : float
+        Gain in log-likelihood that a Newton step still promises.
+    n_evaluations : int
+        Values with gradient that the optimiser asked for.
+    n_hessian : int
+        Further ones for the information and the final Newton step.
+    n_newton : int
+        Iterations of all inner Newton searches together.
+    on_boundary : array of bool, shape (n_par,)
+        Covariance parameters at zero, and a shape at its limit.
+    has_information : bool
+        Whether the observed information is positive definite in the other parameters.
+    """
+
+    optimizer: str
+    message: str
+    gradient: FloatArray
+    decrement: float
+    n_evaluations: int
+    n_hessian: int
+    n_newton: int
+    on_boundary: BoolArray
+    has_information: bool
+
+
+@dataclass(frozen=True, eq=False)
+class Estimate:
+    """Maximum-likelihood estimates of one model.
+
+    Attributes
+    ----------
+    beta, theta : arrays, shapes (p,), (n_theta,)
+    phi : float
+    u : array, shape (q,)
+        Conditional mode of the spherical effects.
+    loglik : float
+    covariance : array, shape (n_par, n_par)
+        Inverse information of (beta, theta, log phi), the last where it is estimated; NaN in the
+        rows of parameters on the boundary.
+    covariance_rx : array, shape (p, p)
+        Covariance of beta given the other parameters (lme4's ``use.hessian=FALSE``).
+    outcome : Outcome
+    """
+
+    beta: FloatArray
+    theta: FloatArray
+    phi: float
+    u: FloatArray
+    loglik: float
+    covariance: FloatArray
+    covariance_rx: FloatArray
+    outcome: Outcome
+
+    @property
+    def par(self) -> FloatArray:
+        """beta, theta and, where ``covariance`` has a row for it, log phi."""
+        everything = np.concatenate([self.beta, self.theta, [np.log(self.phi)]])
+        return everything[: len(self.covariance)]
+
+
+# Where the criterion overflows it is not finite, and the optimiser rejects the step.
+@np.errstate(over="ignore", divide="ignore", invalid="ignore")
+def fit_model(
+    model: GLMM,
+    approximation: Approximation,
+    control: GlmerControl,
+    *,
+    start: FloatArray | None = None,
+    backend: str = "auto",
+    progress: Progress | None = None,
+) -> Estimate:
+    """Maximise the approximate likelihood.
+
+    Parameters
+    ----------
+    model : GLMM
+    approximation : Approximation
+    control : GlmerControl
+    start : array, shape (n_par,), optional
+        beta, theta, log phi; NaN entries keep their default.
+    backend : str
+    progress : callable, optional
+        Called with the number of evaluations and the log-likelihood after each.
+
+    Raises
+    ------
+    EstimationError
+        If the criterion cannot be evaluated at the starting values.
+    """
+    kind = ProfiledObjective if approximation.nAGQ == 0 else Objective
+    objective = kind(model, approximation, backend)
+    centring = centred(model)
+    if centring is not None:
+        given = None if start is None else centring.there(start)
+        eased = fit_model(
+            centring.model, approximation, control, start=given, backend=backend, progress=progress
+        )
+        start = centring.back(eased.par)
+        objective.n_evaluations = eased.outcome.n_evaluations
+        objective.n_newton = eased.outcome.n_newton
+    initial = starting_values(objective, start, joint_mode=control.nAGQ0initStep)
+    best, message = optimise(objective, initial.par, initial, control, progress)
+    best = settle_boundary(objective, with_positive_diagonal(objective, best), initial.scale)
+    n_evaluations = objective.n_evaluations
+    best, is_limit = settle_limit(objective, best)
+    best, free, scale, H = polish(objective, best, initial, control, is_limit)
+    return summarise(objective, best, free, scale, H, control, message, n_evaluations)
+
+
+def optimise(
+    objective: Objective,
+    par: FloatArray,
+    initial: Start,
+    control: GlmerControl,
+    progress: Progress | None = None,
+) -> tuple[Evaluation, str]:
+    """Run the optimiser of ``control`` from ``par`` in coordinates scaled as at the start."""
+    coordinates = Coordinates.at(par, initial)
+    best: Evaluation | None = None
+
+    def criterion(z: FloatArray) -> tuple[float, FloatArray]:
+        nonlocal best
+        evaluation = objective(coordinates.par(z))
+        if best is None or evaluation.loglik > best.loglik:
+            best = evaluation
+        if progress is not None:
+            progress(objective.n_evaluations, evaluation.loglik)
+        return -evaluation.loglik, -coordinates.gradient(evaluation.par, evaluation.gradient)
+
+    z = np.zeros(len(par))
+    found = OPTIMIZERS[control.optimizer](criterion, z, control.tol, control.maxfun)
+    if best is None or not np.isfinite(best.loglik):
+        raise EstimationError(
+            "the log-likelihood cannot be evaluated at the starting values; give start=, rescale "
+            "the predictors or choose another link."
+        )
+    return best, found.message
+
+
+def lambda_columns(objective: Objective) -> list[IntArray]:
+    """Positions in par of every column of Lambda whose sign is free, its diagonal first."""
+    model, offset = objective.model, objective.theta_slice.start
+    parts = zip(model.covariances, model.term_widths, model.theta_slices, strict=True)
+    return [offset + part.start + column for cov, k, part in parts for column in cov.columns(k)]
+
+
+def with_positive_diagonal(objective: Objective, best: Evaluation) -> Evaluation:
+    """The same covariance with every column of Lambda turned so that its diagonal is positive."""
+    par = best.par.copy()
+    for column in lambda_columns(objective):
+        if par[column[0]] < 0.0:
+            par[column] *= -1.0
+    return best if np.array_equal(par, best.par) else objective(par)
+
+
+def settle_boundary(objective: Objective, best: Evaluation, scale: FloatArray) -> Evaluation:
+    """Put covariance parameters exactly at zero where that costs no log-likelihood.
+
+    At zero the gradient vanishes by symmetry, so the test is the value itself.
+    """
+    size = np.sqrt((scale**2).sum(axis=1))
+    for diagonal, *_ in lambda_columns(objective):
+        if 0.0 < best.par[diagonal] < NEAR_ZERO * size[diagonal]:
+            par = best.par.copy()
+            par[diagonal] = 0.0
+            at_zero = objective(par)
+            if at_zero.loglik >= best.loglik - ZERO_COST:
+                best = at_zero
+    return best
+
+
+def settle_limit(objective: Objective, best: Evaluation) -> tuple[Evaluation, bool]:
+    """Whether a shape runs to infinity or zero, and then an evaluation further on.
+
+    Counts that are not overdispersed want a negative binomial with an infinite theta, a Poisson.
+    """
+    family = objective.model.family
+    if not family.estimates_phi or family.phi_scales_variance:
+        return best, False
+    for shift in (SHAPE_SHIFT, -SHAPE_SHIFT):
+        par = best.par.copy()
+        par[-1] += shift
+        beyond = objective(par)
+        if beyond.loglik >= best.loglik - ZERO_COST:
+            return beyond, True
+    return best, False
+
+
+def polish(
+    objective: Objective,
+    best: Evaluation,
+    initial: Start,
+    control: GlmerControl,
+    is_limit: bool,
+) -> tuple[Evaluation, BoolArray, FloatArray, FloatArray]:
+    """Newton step with the exact information; leave a saddle point along its negative curvature.
+
+    Returns the best evaluation, which parameters are free, the directions that scale them, and
+    the information in those directions.
+    """
+    for _ in range(MAX_RESTARTS):
+        scale = tempered(objective, best, initial.scale)
+        free = np.ones(len(best.par), np.bool_)
+        free[[i for i, *_ in lambda_columns(objective) if best.par[i] == 0.0]] = False
+        free[-1:] &= not is_limit
+        scale = scale[:, free]
+        H = information(objective, best.par, scale)
+        if not np.isfinite(H).all():
+            break
+        values, vectors = np.linalg.eigh(H)
+        if values.min(initial=np.inf) > 0.0:
+            step = vectors @ ((vectors.T @ (scale.T @ best.gradient)) / values)
+            moved = objective(best.par + scale @ step)
+            if moved.loglik >= best.loglik - ZERO_COST:
+                best = moved
+            break
+        direction = scale @ vectors[:, 0]
+        left = max((objective(best.par + sign * direction) for sign in (1.0, -1.0)), key=value)
+        if left.loglik <= best.loglik:
+            break
+        best, _ = optimise(objective, left.par, initial, control)
+        best = with_positive_diagonal(objective, best)
+    return best, free, scale, H
+
+
+def tempered(objective: Objective, best: Evaluation, scale: FloatArray) -> FloatArray:
+    """Directions shortened to what the linear predictor spans at the optimum.
+
+    Under separation the standard error at the start is thousands of times that; a difference
+    quotient over such a step says nothing about the curvature.
+    """
+    if objective.moves_beta or not objective.model.p:
+        return scale
+    X, p = objective.finder.X, objective.model.p
+    span = 1.0 + np.abs(X @ best.mode.beta).max()
+    reach = np.abs(X @ scale[:p]).max(axis=0)
+    shortened: FloatArray = scale / np.maximum(reach / span, 1.0)
+    return shortened
+
+
+def value(evaluation: Evaluation) -> float:
+    """The log-likelihood, as a sort key."""
+    return evaluation.loglik
+
+
+def summarise(
+    objective: Objective,
+    best: Evaluation,
+    free: BoolArray,
+    scale: FloatArray,
+    H: FloatArray,
+    control: GlmerControl,
+    message: str,
+    n_evaluations: int,
+) -> Estimate:
+    """Estimates with their covariance and the convergence measures."""
+    n_hessian = objective.n_evaluations - n_evaluations
+    covariance = np.full((len(best.par), len(best.par)), np.nan)
+    decrement, has_information = np.nan, False
+    if np.isfinite(H).all() and np.linalg.eigvalsh(H).min(initial=np.inf) > 0.0:
+        has_information = True
+        root = scale[free] @ sl.inv(sl.cholesky(H, lower=True)).T
+        covariance[np.ix_(free, free)] = root @ root.T
+        projected = root.T @ best.gradient[free]
+        decrement = 0.5 * float(projected @ projected)
+    _, theta, log_phi = objective.split(best.par)
+    return Estimate(
+        beta=best.mode.beta,
+        theta=theta,
+        phi=float(np.exp(log_phi)),
+        u=best.mode.u,
+        loglik=best.loglik,
+        covariance=objective.covariance(best, covariance),
+        covariance_rx=objective.conditional_covariance(best),
+        outcome=Outcome(
+            optimizer=control.optimizer,
+            message=message,
+            gradient=best.gradient,
+            decrement=decrement,
+            n_evaluations=n_evaluations,
+            n_hessian=n_hessian,
+            n_newton=objective.n_newton,
+            on_boundary=~free,
+            has_information=has_information,
+        ),
+    )

@@ -1,0 +1,140 @@
+"""The criterion as a function of one parameter vector, with the mode warm-started."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import scipy.linalg as sl
+
+from mixedlm_pt._typing import FloatArray
+from mixedlm_pt.compile import Approximation, compile_model
+from mixedlm_pt.estimation.mode import Mode, ModeFinder
+from mixedlm_pt.graph import data_of
+from mixedlm_pt.model import GLMM
+
+
+@dataclass(frozen=True, eq=False)
+class Evaluation:
+    """Log-likelihood and gradient at a parameter vector.
+
+    Where the criterion cannot be evaluated the log-likelihood is minus infinity and the gradient
+    NaN: the optimiser rejects the step.
+    """
+
+    par: FloatArray
+    loglik: float
+    gradient: FloatArray
+    mode: Mode
+
+
+class Objective:
+    """Log-likelihood with exact gradient in (beta, theta, log phi).
+
+    Counts its evaluations and remembers the last mode, from which the next search starts.
+
+    Parameters
+    ----------
+    model : GLMM
+    approximation : Approximation
+    backend : str
+
+    Attributes
+    ----------
+    u : array, shape (q,)
+        Last mode found.
+    n_evaluations, n_newton : int
+        Evaluations of the criterion, and of the density in the searches for the mode.
+    """
+
+    moves_beta = False
+
+    def __init__(self, model: GLMM, approximation: Approximation, backend: str = "auto") -> None:
+        self.model, self.approximation = model, approximation
+        self.compiled = compile_model(model, approximation, backend)
+        self.finder = ModeFinder(model, self.compiled)
+        self.data = data_of(model)
+        self.beta, self.u = np.zeros(model.p), np.zeros(model.q)
+        self.n_evaluations = 0
+        self.n_newton = 0
+
+    @property
+    def theta_slice(self) -> slice:
+        """Where theta stands in ``par``."""
+        first = 0 if self.moves_beta else self.model.p
+        return slice(first, first + self.model.n_theta)
+
+    def split(self, par: FloatArray) -> tuple[FloatArray, FloatArray, float]:
+        """beta, theta and log phi, which is in ``par`` only where it is estimated."""
+        fixed_phi = self.model.family.fixed_phi
+        log_phi = float(par[-1]) if fixed_phi is None else float(np.log(fixed_phi))
+        beta = self.beta if self.moves_beta else par[: self.model.p]
+        return beta, par[self.theta_slice], log_phi
+
+    def __call__(self, par: FloatArray) -> Evaluation:
+        """Evaluate at ``par``."""
+        self.n_evaluations += 1
+        beta, theta, log_phi = self.split(par)
+        M = self.finder.scaled_design(theta)
+        mode = self.find_mode(beta, M, log_phi)
+        loglik, gradient = -np.inf, np.full(len(par), np.nan)
+        if mode.converged:
+            loglik, gradient = self.evaluate(theta, log_phi, M, mode)
+        if not (np.isfinite(loglik) and np.isfinite(gradient).all()):
+            loglik, gradient = -np.inf, np.full(len(par), np.nan)
+        return Evaluation(par, float(loglik), gradient, mode)
+
+    def find_mode(self, beta: FloatArray, M: FloatArray, log_phi: float) -> Mode:
+        """Mode from the last one found, or from u = 0 where that fails."""
+        for u in (self.u, np.zeros_like(self.u)):
+            mode = self.finder.find(beta, M, log_phi, u, move_beta=self.moves_beta)
+            self.n_newton += mode.n_newton
+            if mode.converged:
+                self.beta, self.u = mode.beta, mode.u
+                break
+        return mode
+
+    def evaluate(
+        self, theta: FloatArray, log_phi: float, M: FloatArray, mode: Mode
+    ) -> tuple[float, FloatArray]:
+        """Log-likelihood and gradient at the mode."""
+        arguments = (*self.data, mode.beta, theta, np.asarray(log_phi), mode.u)
+        loglik, gradient = self.compiled.value_and_gradient(*arguments)
+        return float(loglik), gradient
+
+    def covariance(self, best: Evaluation, covariance: FloatArray) -> FloatArray:
+        """Covariance of (beta, theta, log phi), shape (n_par, n_par), from that of ``par``."""
+        return covariance
+
+    def conditional_covariance(self, best: Evaluation) -> FloatArray:
+        """Covariance of beta given theta and phi, shape (p, p); NaN if it does not exist."""
+        _, theta, log_phi = self.split(best.par)
+        finder, mode = self.finder, best.mode
+        M = finder.scaled_design(theta)
+        _, _, D = finder.density(finder.linear_predictor(mode.beta, mode.u, M), log_phi)
+        block = finder.beta_block(M, finder.factor(D, M)[1], D)
+        return np.full((self.model.p,) * 2, np.nan) if block is None else block.covariance
+
+
+class ProfiledObjective(Objective):
+    """nAGQ = 0: log-likelihood in (theta, log phi), with beta and u at their joint mode."""
+
+    moves_beta = True
+
+    def evaluate(
+        self, theta: FloatArray, log_phi: float, M: FloatArray, mode: Mode
+    ) -> tuple[float, FloatArray]:
+        """Log-likelihood and gradient at the joint mode, which moves with the parameters."""
+        finder = self.finder
+        arguments = (*self.data, mode.beta, theta, np.asarray(log_phi), mode.u)
+        direct, implicit = self.compiled.profiled
+        loglik, gradient, v_beta, v_u = direct(*arguments)
+        _, _, D = finder.density(finder.linear_predictor(mode.beta, mode.u, M), log_phi)
+        _, packed = finder.factor(D, M)
+        block = finder.beta_block(M, packed, D)
+        if block is None:
+            return -np.inf, gradient
+        s_beta, s_u = finder.solve_joint(packed, block, v_beta, v_u)
+        return float(loglik), gradient + implicit(*arguments, s_beta, s_u)[0]
+
+    def covariance(self, best: Evaluation, covariance: FloatArray) -> FloatArray:
+        """As lme4 for nAGQ = 0: beta's covariance is the conditional one."""
+        return sl.block_diag(self.conditional_covariance(best), covariance)

@@ -1,0 +1,97 @@
+"""A family that a user writes down as one log density."""
+
+from collections.abc import Callable
+
+import numpy as np
+
+from mixedlm_pt._typing import FloatArray, Scalar, Vector
+from mixedlm_pt.errors import ArgumentError
+from mixedlm_pt.families.family import Family
+from mixedlm_pt.families.links import LINKS, Link, Mean
+from mixedlm_pt.families.support import RealNumbers, Support
+
+type LogDensity = Callable[[Vector, Mean, Scalar], Vector]
+type Sampler = Callable[[np.random.Generator, FloatArray, float, FloatArray], FloatArray]
+
+
+class CustomFamily(Family):
+    """A family of your own from its log density alone; it fits by ML and samples in PyMC.
+
+    Parameters
+    ----------
+    name : str
+    logp : callable ``(y, mean, phi) -> vector``
+        Symbolic log density of every row for unit weight, with all its constants, written with
+        PyTensor functions. ``mean`` has ``mu``, ``log_mu`` and ``log1m_mu``; ``mu`` must be the
+        mean of y, because predictions, residuals and the Fisher information take it for that.
+    link : str or Link
+        Any link.
+    random : callable ``(rng, mu, phi, w) -> array``, optional
+        Draws responses; needed by ``simulate`` and the parametric bootstrap only.
+    has_dispersion : bool
+        Whether ``phi`` occurs in the density: a positive parameter, then estimated by ML.
+    phi_scales_variance : bool
+        Whether the variance is that phi times a function of the mean; False for a shape.
+    support : Support
+        Allowed responses; default: all finite numbers.
+
+    Examples
+    --------
+    >>> import pytensor.tensor as pt
+    >>> def geometric(y, mean, phi):
+    ...     return y * mean.log_mu - (y + 1) * pt.log1p(mean.mu)
+    >>> CustomFamily(name="geometric", logp=geometric, link="log")
+    CustomFamily(name='geometric', link='log')
+    """
+
+    links = tuple(LINKS)
+
+    def __init__(
+        self,
+        name: str,
+        logp: LogDensity,
+        link: str | Link | type[Link],
+        *,
+        random: Sampler | None = None,
+        has_dispersion: bool = False,
+        phi_name: str = "phi",
+        phi_scales_variance: bool = True,
+        support: Support | None = None,
+    ) -> None:
+        if not callable(logp):
+            raise ArgumentError(
+                f"logp of family {name!r} is {logp!r}; it must be a function of (y, mean, phi)."
+            )
+        self.name = name
+        self.has_dispersion = has_dispersion
+        self.phi_name = phi_name
+        self.phi_scales_variance = has_dispersion and phi_scales_variance
+        self.support = RealNumbers() if support is None else support
+        self._logp, self._random = logp, random
+        super().__init__(link)
+
+    @property
+    def key(self) -> tuple[object, ...]:
+        return (*super().key, self._logp)
+
+    def logp(self, y: Vector, mean: Mean, phi: Scalar) -> Vector:
+        return self._logp(y, mean, phi)
+
+    def random(
+        self, rng: np.random.Generator, mu: FloatArray, phi: float, w: FloatArray
+    ) -> FloatArray:
+        """Draws of the function given as ``random``, shape (n,).
+
+        Raises
+        ------
+        ArgumentError
+            If none was given.
+        """
+        if self._random is None:
+            raise ArgumentError(
+                f"family {self.name!r} cannot simulate: pass CustomFamily(..., random=function)."
+            )
+        return self._random(rng, mu, phi, w)
+
+    def __repr__(self) -> str:
+        return f"CustomFamily(name={self.name!r}, link={self.link.name!r})"

@@ -1,0 +1,178 @@
+"""The frozen record of a fit: model, estimates and how they were found. It has no verbs."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import Any, Self
+
+import numpy as np
+
+from mixedlm_pt._typing import BoolArray, FloatArray
+from mixedlm_pt.compile import Approximation, CompiledModel, compile_model
+from mixedlm_pt.design import Design
+from mixedlm_pt.estimation import Estimate, GlmerControl, ModeFinder, Outcome
+from mixedlm_pt.families import Family
+from mixedlm_pt.model import GLMM
+
+
+@dataclass(frozen=True, eq=False)
+class Call:
+    """The arguments of `glmer`, from which other models of the same data are made.
+
+    Attributes
+    ----------
+    formula : str
+    data : data frame
+        The user's own object.
+    arguments : mapping
+        The other arguments by name, as given.
+    """
+
+    formula: str
+    data: Any
+    arguments: Mapping[str, Any]
+
+
+@dataclass(frozen=True, eq=False)
+class Fit:
+    """A fitted GLMM.
+
+    Attributes
+    ----------
+    model : GLMM
+    approximation : Approximation
+    control : GlmerControl
+    backend : str
+    estimate : Estimate
+    call : Call
+    messages : tuple of str
+        What `glmer` warned of.
+    """
+
+    model: GLMM
+    approximation: Approximation
+    control: GlmerControl
+    backend: str
+    estimate: Estimate
+    call: Call
+    messages: tuple[str, ...] = ()
+
+    def replace(self, **changes: Any) -> Self:
+        """The same fit with some attributes changed."""
+        return replace(self, **changes)
+
+    @property
+    def design(self) -> Design:
+        """Arrays of the model, with their names."""
+        return self.model.design
+
+    @property
+    def family(self) -> Family:
+        """Family, with its link."""
+        return self.model.family
+
+    @property
+    def outcome(self) -> Outcome:
+        """How the optimisation ended."""
+        return self.estimate.outcome
+
+    @property
+    def compiled(self) -> CompiledModel:
+        """Compiled functions of the model."""
+        return compile_model(self.model, self.approximation, self.backend)
+
+    @property
+    def finder(self) -> ModeFinder:
+        """Structured linear algebra of the model, in numbers."""
+        return ModeFinder(self.model, self.compiled)
+
+    @property
+    def beta(self) -> FloatArray:
+        """Fixed-effects coefficients, shape (p,), link scale."""
+        return self.estimate.beta
+
+    @property
+    def theta(self) -> FloatArray:
+        """Entries of Lambda, shape (n_theta,); absolute, so that b = Lambda u needs no sigma."""
+        return self.estimate.theta
+
+    @property
+    def u(self) -> FloatArray:
+        """Conditional mode of the spherical effects, shape (q,)."""
+        return self.estimate.u
+
+    @cached_property
+    def Lambda(self) -> tuple[FloatArray, ...]:
+        """Covariance factor of every term, each (k, k)."""
+        return tuple(np.asarray(factor) for factor in self.compiled.covariance_factors(self.theta))
+
+    @cached_property
+    def b(self) -> tuple[FloatArray, ...]:
+        """Conditional mode of the effects of every term, each (n_levels, k), link scale."""
+        modes: list[FloatArray] = [np.empty(0)] * len(self.design.terms)
+        factors = zip(
+            self.design.factors, self.model.u_slices, self.model.factor_terms, strict=True
+        )
+        for grouping, part, terms in factors:
+            by_level = self.u[part].reshape(grouping.n_levels, -1)
+            first = 0
+            for t in terms:
+                k = self.model.term_widths[t]
+                modes[t] = by_level[:, first : first + k] @ self.Lambda[t].T
+                first += k
+        return tuple(modes)
+
+    @cached_property
+    def scaled_design(self) -> FloatArray:
+        """``Z Lambda`` by row, shape (n, K); see `linalg.ops`."""
+        return self.finder.scaled_design(self.theta)
+
+    @cached_property
+    def eta(self) -> FloatArray:
+        """Linear predictor at the mode, shape (n,)."""
+        return self.finder.linear_predictor(self.beta, self.u, self.scaled_design)
+
+    @cached_property
+    def mu(self) -> FloatArray:
+        """Conditional mean at the mode, shape (n,), response scale."""
+        mu: FloatArray = self.compiled.mean(self.eta)[0]
+        return mu
+
+    @property
+    def n_par(self) -> int:
+        """Number of estimated parameters, the df of the log-likelihood."""
+        return self.model.n_par
+
+    @cached_property
+    def phi(self) -> float:
+        """Dispersion or shape: ML estimate, known constant, or Pearson's for quasi-families."""
+        if not self.family.has_pearson_dispersion:
+            return self.estimate.phi
+        response = self.design.response
+        V = self.compiled.variance(self.mu, np.asarray(1.0))[0]
+        pearson = float((response.weights * (response.y - self.mu) ** 2 / V).sum())
+        return pearson / (self.model.n - self.n_par)
+
+    @property
+    def has_scale(self) -> bool:
+        """Whether phi is an estimated factor of the variance, so that a residual sd exists."""
+        family = self.family
+        estimated = family.estimates_phi or family.has_pearson_dispersion
+        return estimated and family.phi_scales_variance
+
+    @property
+    def sigma(self) -> float:
+        """``sqrt(phi)`` where phi is an estimated factor of the variance, otherwise 1, as lme4."""
+        return float(np.sqrt(self.phi)) if self.has_scale else 1.0
+
+    @property
+    def boundary_phi(self) -> bool:
+        """Whether the fit put a shape at its limit, infinity or zero."""
+        return self.family.estimates_phi and bool(self.outcome.on_boundary[-1])
+
+    @property
+    def boundary_theta(self) -> BoolArray:
+        """Covariance parameters that the fit put at zero, shape (n_theta,)."""
+        on_boundary = self.outcome.on_boundary
+        first = 0 if self.approximation.nAGQ == 0 else self.model.p
+        return on_boundary[first : first + self.model.n_theta]

@@ -1,0 +1,132 @@
+"""Log-likelihood, deviance, information criteria and counts."""
+
+import numpy as np
+import pandas as pd
+
+from mixedlm_pt.diagnostics import residuals
+from mixedlm_pt.errors import ArgumentError
+from mixedlm_pt.fit import Fit
+
+
+class LogLik(float):
+    """A log-likelihood: a number that knows its degrees of freedom.
+
+    Attributes
+    ----------
+    df : int
+        Number of estimated parameters.
+    nobs : int
+        Number of rows.
+    """
+
+    df: int
+    nobs: int
+
+    def __new__(cls, value: float, df: int, nobs: int) -> "LogLik":
+        loglik = super().__new__(cls, value)
+        loglik.df, loglik.nobs = df, nobs
+        return loglik
+
+    def __getnewargs__(self) -> tuple[float, int, int]:  # type: ignore[override]
+        return float(self), self.df, self.nobs
+
+    def __str__(self) -> str:
+        return f"'log Lik.' {float(self):.7g} (df={self.df})"
+
+    __repr__ = __str__
+
+
+def logLik(fit: Fit) -> LogLik:
+    """Maximised log-likelihood, with all normalising constants.
+
+    Values of different families, links and numbers of quadrature nodes are on one scale. (lme4's
+    for nAGQ > 1 is not: it lacks the likelihood of the saturated model.)
+
+    Parameters
+    ----------
+    fit : Fit
+
+    Returns
+    -------
+    LogLik
+        A float with ``df`` and ``nobs``.
+
+    Raises
+    ------
+    ArgumentError
+        For quasi-families, which have no likelihood.
+
+    Examples
+    --------
+    >>> import mixedlm_pt as mlm
+    >>> mlm.glmer("incidence / size ~ period + (1 | herd)", mlm.load_cbpp()).logLik()
+    'log Lik.' -92.02628 (df=5)
+    """
+    require_likelihood(fit, "logLik()")
+    return LogLik(fit.estimate.loglik, fit.n_par, fit.model.n)
+
+
+def AIC(fit: Fit) -> float:
+    """Akaike's criterion, ``-2 logLik + 2 npar``; refused for quasi-families."""
+    require_likelihood(fit, "AIC()")
+    return 2.0 * fit.n_par - 2.0 * fit.estimate.loglik
+
+
+def BIC(fit: Fit) -> float:
+    """Schwarz's criterion, ``-2 logLik + npar log(n)`` with n rows; refused for quasi-families."""
+    require_likelihood(fit, "BIC()")
+    return float(np.log(fit.model.n)) * fit.n_par - 2.0 * fit.estimate.loglik
+
+
+def deviance(fit: Fit) -> float:
+    """Sum of the squared deviance residuals, conditional on the random effects.
+
+    That is R's ``deviance()`` of a glmer fit. It is *not* ``-2 logLik``, which is what lme4 before
+    1.1-37 prints as "deviance" in its summary.
+
+    Parameters
+    ----------
+    fit : Fit
+
+    Returns
+    -------
+    float
+        Deviance scale, not divided by the dispersion.
+    """
+    return float(np.nansum(residuals(fit, "deviance") ** 2))
+
+
+def df_residual(fit: Fit) -> int:
+    """Rows minus estimated parameters."""
+    return fit.model.n - fit.n_par
+
+
+def nobs(fit: Fit) -> int:
+    """Number of rows used."""
+    return fit.model.n
+
+
+def npar(fit: Fit) -> int:
+    """Number of estimated parameters: beta, theta and phi where it is estimated by ML."""
+    return fit.n_par
+
+
+def ngrps(fit: Fit) -> pd.Series:
+    """Number of levels of every grouping factor."""
+    sizes = {factor.name: factor.n_levels for factor in fit.design.factors}
+    return pd.Series(sizes, name="ngrps", dtype="int64")
+
+
+def require_likelihood(fit: Fit, verb: str) -> None:
+    """Refuse what needs a likelihood where the family has none.
+
+    Raises
+    ------
+    ArgumentError
+    """
+    if not fit.family.has_likelihood:
+        raise ArgumentError(
+            f"{verb} does not exist for the family {fit.family.name!r}: it has a mean and a "
+            "variance but no likelihood. Compare such models by Wald tests, anova(fit), or fit a "
+            "family with a likelihood such as negative_binomial."
+        )

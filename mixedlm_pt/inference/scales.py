@@ -1,0 +1,105 @@
+"""Random-effect sds and correlations on the scales where a normal approximation is best."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import pytensor.tensor as pt
+from pytensor.gradient import grad
+
+from mixedlm_pt._typing import BoolArray, FloatArray
+from mixedlm_pt.diagnostics import SINGULAR_TOL, TermCovariance, term_covariances
+from mixedlm_pt.fit import Fit
+from mixedlm_pt.graph import covariance_factors
+
+
+@dataclass(frozen=True, eq=False)
+class ScaledParameters:
+    """Sds as their logarithms, correlations as Fisher's z, with their derivatives.
+
+    Attributes
+    ----------
+    names : tuple of str, length m
+        lme4's: ``sd_(Intercept)|herd``, ``cor_urbanY.(Intercept)|district``.
+    is_sd : array of bool, shape (m,)
+    values : array, shape (m,)
+        ``log sd`` or ``atanh r``; infinite on the boundary.
+    jacobian : array, shape (m, n_theta)
+        Their derivatives in theta; NaN on the boundary.
+    """
+
+    names: tuple[str, ...]
+    is_sd: BoolArray
+    values: FloatArray
+    jacobian: FloatArray
+
+    def back(self, values: FloatArray) -> FloatArray:
+        """Sds and correlations from values on the scaled axes, shape (m,)."""
+        return np.where(self.is_sd, np.exp(values), np.tanh(values))
+
+
+def scaled_parameters(fit: Fit) -> ScaledParameters:
+    """All sds and correlations of a fit in lme4's order, column by column of Lambda."""
+    names: list[str] = []
+    is_sd: list[bool] = []
+    values: list[float] = []
+    rows: list[FloatArray] = []
+    for term, d_Lambda in zip(term_covariances(fit), factor_derivatives(fit), strict=True):
+        # A sd of zero has no logarithm and a correlation of one no z: infinite, with NaN slopes.
+        with np.errstate(divide="ignore", invalid="ignore"):
+            log_sd, z, d_log_sd, dz = scaled_covariance(term, d_Lambda)
+        for a, name in enumerate(term.columns):
+            names.append(f"sd_{name}|{term.group}")
+            is_sd.append(True)
+            values.append(log_sd[a])
+            rows.append(d_log_sd[a])
+            for b in range(a + 1, len(term.columns)):
+                names.append(f"cor_{term.columns[b]}.{name}|{term.group}")
+                is_sd.append(False)
+                values.append(z[b, a])
+                rows.append(dz[b, a])
+    jacobian = np.array(rows).reshape(len(rows), fit.model.n_theta)
+    return ScaledParameters(tuple(names), np.array(is_sd, np.bool_), np.array(values), jacobian)
+
+
+def scaled_covariance(
+    term: TermCovariance, d_Lambda: FloatArray
+) -> tuple[FloatArray, FloatArray, FloatArray, FloatArray]:
+    """``log sd`` (k,), ``atanh r`` (k, k) and their derivatives, theta on the last axis.
+
+    By the chain rule through the covariance ``S = Lambda Lambda'``.
+    """
+    S = term.Lambda @ term.Lambda.T
+    half = np.einsum("abt,cb->act", d_Lambda, term.Lambda)
+    d_S = half + half.transpose(1, 0, 2)
+    variance, d_variance = np.diag(S), np.einsum("aat->at", d_S)
+    d_log_sd = d_variance / (2.0 * variance[:, None])
+    size = np.sqrt(np.outer(variance, variance))
+    r = S / size
+    dr = d_S / size[:, :, None] - r[:, :, None] * (d_log_sd[:, None] + d_log_sd[None, :])
+    is_one = 1.0 - np.abs(r) < SINGULAR_TOL**2
+    slope = np.where(is_one, np.nan, 1.0 / (1.0 - r**2))
+    z = np.where(is_one, np.copysign(np.inf, r), np.arctanh(r))
+    return 0.5 * np.log(variance), z, d_log_sd, dr * slope[:, :, None]
+
+
+def factor_derivatives(fit: Fit) -> list[FloatArray]:
+    """``d Lambda / d theta`` of every term, each (k, k, n_theta), from the symbolic factor."""
+    if not fit.model.n_theta:
+        return []
+    graph = fit.compiled.graph
+    factors = covariance_factors(graph)
+    weights = [pt.dmatrix() for _ in factors]
+    total = sum(
+        ((w * factor).sum() for w, factor in zip(weights, factors, strict=True)), pt.zeros(())
+    )
+    pullback = fit.compiled.function([graph.theta, *weights], [grad(total, graph.theta)])
+    units = [np.zeros((k, k)) for k in fit.model.term_widths]
+    derivatives = []
+    for unit in units:
+        derivative = np.empty((*unit.shape, fit.model.n_theta))
+        for entry in np.ndindex(unit.shape):
+            unit[entry] = 1.0
+            derivative[entry] = pullback(fit.theta, *units)[0]
+            unit[entry] = 0.0
+        derivatives.append(derivative)
+    return derivatives

@@ -1,0 +1,44 @@
+"""Entry points of the sparse kernels for compiled graphs; the loops are those of `sparse`."""
+
+import numba as nb
+import numpy as np
+
+from mixedlm_pt._typing import FloatArray, IntArray
+from mixedlm_pt.linalg import sparse
+
+type Index = tuple[IntArray, ...]
+
+apply_blocks = sparse.apply_blocks.compiled
+cholesky_in_place = sparse.cholesky_in_place.compiled
+inverse_on_pattern = sparse.inverse_on_pattern.compiled
+scatter = sparse.scatter.compiled
+solve_in_place = sparse.solve_in_place.compiled
+
+
+@nb.njit(cache=True)
+def factor(
+    D: FloatArray, M: FloatArray, index: Index, columns: IntArray
+) -> tuple[float, FloatArray]:
+    """``log|I + sum_i D_i M_i M_i'|`` and the packed factorisation."""
+    packed = scatter(D, M, index[3], index[5])
+    return cholesky_in_place(index[3], index[4], packed), packed
+
+
+@nb.njit(cache=True)
+def solve(packed: FloatArray, rhs: FloatArray, index: Index, columns: IntArray) -> FloatArray:
+    """``H^-1 rhs`` for rhs of shape (q,)."""
+    order = index[2]
+    x = np.empty((len(rhs), 1))
+    for c in range(len(rhs)):
+        x[order[c], 0] = rhs[c]
+    solve_in_place(index[3], index[4], packed, x)
+    solution = np.empty(len(rhs))
+    for c in range(len(rhs)):
+        solution[c] = x[order[c], 0]
+    return solution
+
+
+@nb.njit(cache=True)
+def row_inverse(packed: FloatArray, M: FloatArray, index: Index, columns: IntArray) -> FloatArray:
+    """``(H^-1)_i M_i`` for every row, where ``(H^-1)_i`` is the block of the row's own columns."""
+    return apply_blocks(inverse_on_pattern(index[3], index[4], packed), M, index[5])

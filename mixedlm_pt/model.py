@@ -1,0 +1,113 @@
+"""A model: design, family and covariance structures, before any number is estimated."""
+
+from collections.abc import Hashable
+from dataclasses import dataclass, field
+from functools import cached_property
+from itertools import pairwise
+
+import numpy as np
+
+from mixedlm_pt.covariance import Covariance, Unstructured
+from mixedlm_pt.design import Design
+from mixedlm_pt.families import Family
+from mixedlm_pt.linalg import Structure, choose_structure
+
+
+@dataclass(frozen=True, eq=False)
+class GLMM:
+    """A generalized linear mixed model, unfitted.
+
+    ``eta = X beta + Z Lambda(theta) u + offset`` with ``u ~ N(0, I)``; given u the rows are
+    independent with the family's log density.
+
+    Attributes
+    ----------
+    design : Design
+    family : Family
+        With its link; ``family.estimates_phi`` says whether phi is a parameter.
+    covariances : tuple of Covariance
+        One structure a term; unstructured by default.
+    """
+
+    design: Design
+    family: Family
+    covariances: tuple[Covariance, ...] = field(default=())
+
+    def __post_init__(self) -> None:
+        if not self.covariances:
+            default = tuple(Unstructured() for _ in self.design.terms)
+            object.__setattr__(self, "covariances", default)
+
+    @property
+    def n(self) -> int:
+        """Number of rows."""
+        return self.design.n
+
+    @property
+    def p(self) -> int:
+        """Number of fixed-effects coefficients."""
+        return self.design.p
+
+    @property
+    def q(self) -> int:
+        """Number of random effects."""
+        return 0 if self.structure is None else self.structure.q
+
+    @cached_property
+    def term_widths(self) -> tuple[int, ...]:
+        """Number of columns of every term."""
+        return tuple(len(term.columns) for term in self.design.terms)
+
+    @cached_property
+    def factor_terms(self) -> tuple[tuple[int, ...], ...]:
+        """Positions of the terms of every grouping factor, in the order of their columns in u."""
+        terms = self.design.terms
+        return tuple(
+            tuple(t for t, term in enumerate(terms) if term.factor == f)
+            for f in range(len(self.design.factors))
+        )
+
+    @cached_property
+    def theta_slices(self) -> tuple[slice, ...]:
+        """Where each term's parameters stand in theta."""
+        widths = zip(self.covariances, self.term_widths, strict=True)
+        ends = np.cumsum([0, *(cov.n_theta(k) for cov, k in widths)]).tolist()
+        return tuple(slice(a, b) for a, b in pairwise(ends))
+
+    @property
+    def n_theta(self) -> int:
+        """Number of covariance parameters."""
+        return self.theta_slices[-1].stop if self.theta_slices else 0
+
+    @property
+    def n_par(self) -> int:
+        """Number of estimated parameters: beta, theta and, if it is estimated, log phi."""
+        return self.p + self.n_theta + int(self.family.estimates_phi)
+
+    @cached_property
+    def structure(self) -> Structure | None:
+        """Structure of ``H``; None without random effects."""
+        factors = self.design.factors
+        if not factors:
+            return None
+        return choose_structure(
+            codes=[f.codes for f in factors],
+            n_levels=[f.n_levels for f in factors],
+            columns=[sum(self.term_widths[t] for t in ts) for ts in self.factor_terms],
+            names=[f.name for f in factors],
+        )
+
+    @property
+    def u_slices(self) -> tuple[slice, ...]:
+        """Where each factor's effects stand in u; level after level within a factor."""
+        widths = [sum(self.term_widths[t] for t in ts) for ts in self.factor_terms]
+        sizes = [f.n_levels * k for f, k in zip(self.design.factors, widths, strict=True)]
+        ends = np.cumsum([0, *sizes]).tolist()
+        return tuple(slice(a, b) for a, b in pairwise(ends))
+
+    @cached_property
+    def signature(self) -> Hashable:
+        """What a compiled graph depends on: equal signatures share one compilation."""
+        layout = None if self.structure is None else self.structure.layout
+        terms = tuple((c.name, k) for c, k in zip(self.covariances, self.term_widths, strict=True))
+        return self.family.key, terms, self.factor_terms, layout

@@ -1,0 +1,100 @@
+"""A fit in words: model, method, data, dispersion."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from mixedlm_pt.fit import Fit
+from mixedlm_pt.formula import deparse
+
+
+@dataclass(frozen=True)
+class Description:
+    """The lines of a summary that are not tables.
+
+    Attributes
+    ----------
+    method : str
+        "Generalized linear mixed model fit by maximum likelihood (Laplace Approximation)".
+    family : str
+        "binomial ( logit )".
+    formula, data : str
+    weights : str
+        Empty without prior weights.
+    n : int
+        Number of rows used.
+    dispersion, dropped : str
+        Empty where there is nothing to say.
+    optimizer : str
+    """
+
+    method: str
+    family: str
+    formula: str
+    data: str
+    weights: str
+    n: int
+    dispersion: str
+    dropped: str
+    optimizer: str
+
+
+def describe(fit: Fit) -> Description:
+    """The words for a fit."""
+    design, outcome = fit.design, fit.outcome
+    n = outcome.n_evaluations
+    n_omitted = int(design.omitted.sum())
+    omitted = f" ({n_omitted:,} more omitted: missing values)" if n_omitted else ""
+    return Description(
+        method=method(fit),
+        family=f"{fit.family.name} ( {fit.family.link.name} )",
+        formula=design.formula.strip(),
+        data=f"{fit.model.n:,} rows{omitted}",
+        weights=weights(fit),
+        n=fit.model.n,
+        dispersion=dispersion(fit),
+        dropped=", ".join(design.dropped),
+        optimizer=f"{outcome.optimizer}, {n} evaluation{'' if n == 1 else 's'}",
+    )
+
+
+def method(fit: Fit) -> str:
+    """What was maximised and how the random effects were integrated out."""
+    criterion = "likelihood" if fit.family.has_likelihood else "quasi-likelihood"
+    if not fit.model.q:
+        return f"Generalized linear model fit by maximum {criterion}"
+    nAGQ = fit.approximation.nAGQ
+    integral = (
+        "Laplace Approximation"
+        if nAGQ == 1
+        else f"Adaptive Gauss-Hermite Quadrature, nAGQ = {nAGQ}"
+    )
+    if nAGQ <= 1 and fit.approximation.laplace_weights == "expected":
+        integral += ", expected information"
+    return f"Generalized linear mixed model fit by maximum {criterion} ({integral})"
+
+
+def weights(fit: Fit) -> str:
+    """The weights argument as given."""
+    argument = fit.design.specification.weights
+    if argument.node is not None:
+        return deparse(argument.node)
+    return "" if argument.rows is None else "given as numbers"
+
+
+def dispersion(fit: Fit) -> str:
+    """The dispersion or shape with its standard error."""
+    family = fit.family
+    if family.has_pearson_dispersion:
+        return (
+            f"Dispersion of {family.name}: {fit.phi:.4g} (Pearson; standard errors are scaled by "
+            "its square root)"
+        )
+    if not (family.has_dispersion or family.fixed_phi != 1.0):
+        return ""
+    what = "Dispersion" if family.phi_scales_variance else "Shape"
+    how = "fixed"
+    if family.estimates_phi:
+        # The covariance is that of log(phi).
+        how = f"Std. Error {fit.phi * np.sqrt(fit.estimate.covariance[-1, -1]):.3g}"
+    return f"{what} of {family.name}, {family.phi_name}: {fit.phi:.4g} ({how})"

@@ -1,0 +1,139 @@
+"""The summary of a fit: numbers first, then text or HTML."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+from scipy.special import erfc
+
+from mixedlm_pt.diagnostics import Convergence, checkConv, residuals
+from mixedlm_pt.fit import Fit
+from mixedlm_pt.inference import AIC, BIC, df_residual, ngrps, vcov
+from mixedlm_pt.summary.description import Description, describe
+from mixedlm_pt.summary.html import summary_html
+from mixedlm_pt.summary.text import summary_text
+from mixedlm_pt.summary.varcorr import VarCorr, VarianceComponents
+
+ESTIMATE, STD_ERROR, Z_VALUE, P_VALUE = "Estimate", "Std. Error", "z value", "Pr(>|z|)"
+
+
+@dataclass(frozen=True, eq=False)
+class Summary:
+    """A fit in numbers, printed in lme4's layout.
+
+    Attributes
+    ----------
+    description : Description
+        Model and method in words.
+    criteria : Series or None
+        AIC, BIC, logLik, ``-2*log(L)``, df.resid; None for quasi-families.
+    scaled_residuals : Series
+        Minimum, quartiles and maximum of the Pearson residuals divided by sigma.
+    varcorr : VarianceComponents
+    n_groups : Series
+        Levels of every grouping factor.
+    coefficients : DataFrame
+        Estimate, Std. Error, z value, Pr(>|z|), one row a fixed effect, link scale. The z tests
+        are Wald's, against a normal distribution.
+    correlation : DataFrame, shape (p, p)
+        Of the estimated fixed effects.
+    convergence : Convergence
+    """
+
+    description: Description
+    criteria: pd.Series | None
+    scaled_residuals: pd.Series
+    varcorr: VarianceComponents
+    n_groups: pd.Series
+    coefficients: pd.DataFrame
+    correlation: pd.DataFrame
+    convergence: Convergence
+
+    def to_frame(self) -> pd.DataFrame:
+        """The table of coefficients, unrounded."""
+        return self.coefficients.copy()
+
+    def __str__(self) -> str:
+        return summary_text(self)
+
+    __repr__ = __str__
+
+    def _repr_html_(self) -> str:
+        return summary_html(self)
+
+
+def summary(fit: Fit) -> Summary:
+    """Everything that is usually reported of a fit.
+
+    Parameters
+    ----------
+    fit : Fit
+
+    Returns
+    -------
+    Summary
+        Prints in lme4's layout; ``.coefficients`` and the other attributes are the numbers.
+
+    Examples
+    --------
+    >>> import mixedlm_pt as mlm
+    >>> fit = mlm.glmer("incidence / size ~ period + (1 | herd)", mlm.load_cbpp())
+    >>> fit.summary().coefficients["z value"].round(2).tolist()
+    [-6.02, -3.24, -3.46, -3.7]
+    """
+    return Summary(
+        description=describe(fit),
+        criteria=criteria(fit),
+        scaled_residuals=residual_quantiles(fit),
+        varcorr=VarCorr(fit),
+        n_groups=ngrps(fit),
+        coefficients=coefficient_table(fit),
+        correlation=coefficient_correlation(fit),
+        convergence=checkConv(fit),
+    )
+
+
+def coefficient_table(fit: Fit) -> pd.DataFrame:
+    """Estimates, standard errors and Wald tests of the fixed effects."""
+    se = np.sqrt(np.diag(vcov(fit)))
+    z = fit.beta / se
+    return pd.DataFrame(
+        {
+            ESTIMATE: fit.beta,
+            STD_ERROR: se,
+            Z_VALUE: z,
+            # erfc, not 1 - cdf: exact in the far tail.
+            P_VALUE: erfc(np.abs(z) / np.sqrt(2.0)),
+        },
+        index=pd.Index(fit.design.coef_names),
+    )
+
+
+def coefficient_correlation(fit: Fit) -> pd.DataFrame:
+    """Correlation matrix of the estimated fixed effects, shape (p, p)."""
+    covariance = vcov(fit)
+    se = np.sqrt(np.diag(covariance))
+    return covariance.div(se, axis=0).div(se, axis=1)
+
+
+def criteria(fit: Fit) -> pd.Series | None:
+    """The information criteria, None where there is no likelihood."""
+    if not fit.family.has_likelihood:
+        return None
+    loglik = fit.estimate.loglik
+    return pd.Series(
+        {
+            "AIC": AIC(fit),
+            "BIC": BIC(fit),
+            "logLik": loglik,
+            "-2*log(L)": -2.0 * loglik,
+            "df.resid": float(df_residual(fit)),
+        }
+    )
+
+
+def residual_quantiles(fit: Fit) -> pd.Series:
+    """Five numbers of the Pearson residuals in units of sigma."""
+    scaled = residuals(fit, "pearson") / fit.sigma
+    quantiles = np.quantile(scaled[~np.isnan(scaled)], np.linspace(0.0, 1.0, 5))
+    return pd.Series(quantiles, index=pd.Index(["Min", "1Q", "Median", "3Q", "Max"]))
