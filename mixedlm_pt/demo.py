@@ -47,8 +47,8 @@ def main(draws: int = 1000, console: Console | None = None) -> None:
     show(console, prior_summary(fit))
     console.print(
         "\nThe definition that ML maximised becomes a PyMC model. Its log density and gradient are "
-        "compiled first: about half a minute the first time, ten seconds once the compiled pieces "
-        "are on disk. Sampling itself takes about a second."
+        "compiled first, which takes a quarter of a minute the first time and less once the pieces "
+        "are on disk. Sampling itself takes less than a second."
     )
     with console.status("Compiling and sampling 4 chains ..."):
         began = time.perf_counter()
