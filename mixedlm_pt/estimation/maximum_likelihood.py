@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from operator import attrgetter
 
 import numpy as np
 import scipy.linalg as sl
@@ -94,12 +95,6 @@ class Estimate:
     covariance_rx: FloatArray
     outcome: Outcome
 
-    @property
-    def par(self) -> FloatArray:
-        """beta, theta and, where ``covariance`` has a row for it, log phi."""
-        everything = np.concatenate([self.beta, self.theta, [np.log(self.phi)]])
-        return everything[: len(self.covariance)]
-
 
 # Where the criterion overflows it is not finite, and the optimiser rejects the step.
 @np.errstate(over="ignore", divide="ignore", invalid="ignore")
@@ -134,20 +129,26 @@ def fit_model(
     objective = kind(model, approximation, backend)
     centring = centred(model)
     if centring is not None:
+        eased = kind(centring.model, approximation, backend)
         given = None if start is None else centring.there(start)
-        eased = fit_model(
-            centring.model, approximation, control, start=given, backend=backend, progress=progress
-        )
-        start = centring.back(eased.par)
-        objective.n_evaluations = eased.outcome.n_evaluations
-        objective.n_newton = eased.outcome.n_newton
-    initial = starting_values(objective, start, joint_mode=control.nAGQ0initStep)
-    best, message = optimise(objective, initial.par, initial, control, progress)
-    best = settle_boundary(objective, with_positive_diagonal(objective, best), initial.scale)
+        best, _, _ = climb(eased, given, control, progress)
+        start = centring.back(eased.full(best))
+        objective.n_evaluations, objective.n_newton = eased.n_evaluations, eased.n_newton
+    best, initial, message = climb(objective, start, control, progress)
     n_evaluations = objective.n_evaluations
     best, is_limit = settle_limit(objective, best)
     best, free, scale, H = polish(objective, best, initial, control, is_limit)
     return summarise(objective, best, free, scale, H, control, message, n_evaluations)
+
+
+def climb(
+    objective: Objective, start: FloatArray | None, control: GlmerControl, progress: Progress | None
+) -> tuple[Evaluation, Start, str]:
+    """From the start to the optimum, its boundary settled; with the start and the last message."""
+    initial = starting_values(objective, start, joint_mode=control.nAGQ0initStep)
+    best, message = optimise(objective, initial.par, initial, control, progress)
+    best = settle_boundary(objective, with_positive_diagonal(objective, best), initial.scale)
+    return best, initial, message
 
 
 def optimise(
@@ -258,7 +259,8 @@ def polish(
                 best = moved
             break
         direction = scale @ vectors[:, 0]
-        left = max((objective(best.par + sign * direction) for sign in (1.0, -1.0)), key=value)
+        sides = (objective(best.par + sign * direction) for sign in (1.0, -1.0))
+        left = max(sides, key=attrgetter("loglik"))
         if left.loglik <= best.loglik:
             break
         best, _ = optimise(objective, left.par, initial, control)
@@ -279,11 +281,6 @@ def tempered(objective: Objective, best: Evaluation, scale: FloatArray) -> Float
     reach = np.abs(X @ scale[:p]).max(axis=0)
     shortened: FloatArray = scale / np.maximum(reach / span, 1.0)
     return shortened
-
-
-def value(evaluation: Evaluation) -> float:
-    """The log-likelihood, as a sort key."""
-    return evaluation.loglik
 
 
 def summarise(

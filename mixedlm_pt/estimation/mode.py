@@ -172,6 +172,14 @@ class ModeFinder:
             return None
         return BetaBlock(sl.cho_solve(factor, np.eye(len(S))), correction)
 
+    def information(
+        self, mode: Mode, M: FloatArray, log_phi: float
+    ) -> tuple[FloatArray, BetaBlock | None]:
+        """Packed factorisation of H at a mode, and beta's part of the joint information."""
+        _, _, D = self.density(self.linear_predictor(mode.beta, mode.u, M), log_phi)
+        _, packed = self.factor(D, M)
+        return packed, self.beta_block(M, packed, D)
+
     def find(
         self,
         beta: FloatArray,

@@ -100,6 +100,10 @@ class Objective:
         loglik, gradient = self.compiled.value_and_gradient(*arguments)
         return float(loglik), gradient
 
+    def full(self, best: Evaluation) -> FloatArray:
+        """(beta, theta, log phi), shape (n_par,), whichever of them ``par`` holds."""
+        return np.concatenate([best.mode.beta, best.par[self.theta_slice.start :]])
+
     def covariance(self, best: Evaluation, covariance: FloatArray) -> FloatArray:
         """Covariance of (beta, theta, log phi), shape (n_par, n_par), from that of ``par``."""
         return covariance
@@ -107,10 +111,7 @@ class Objective:
     def conditional_covariance(self, best: Evaluation) -> FloatArray:
         """Covariance of beta given theta and phi, shape (p, p); NaN if it does not exist."""
         _, theta, log_phi = self.split(best.par)
-        finder, mode = self.finder, best.mode
-        M = finder.scaled_design(theta)
-        _, _, D = finder.density(finder.linear_predictor(mode.beta, mode.u, M), log_phi)
-        block = finder.beta_block(M, finder.factor(D, M)[1], D)
+        _, block = self.finder.information(best.mode, self.finder.scaled_design(theta), log_phi)
         return np.full((self.model.p,) * 2, np.nan) if block is None else block.covariance
 
 
@@ -127,9 +128,7 @@ class ProfiledObjective(Objective):
         arguments = (*self.data, mode.beta, theta, np.asarray(log_phi), mode.u)
         direct, implicit = self.compiled.profiled
         loglik, gradient, v_beta, v_u = direct(*arguments)
-        _, _, D = finder.density(finder.linear_predictor(mode.beta, mode.u, M), log_phi)
-        _, packed = finder.factor(D, M)
-        block = finder.beta_block(M, packed, D)
+        packed, block = finder.information(mode, M, log_phi)
         if block is None:
             return -np.inf, gradient
         s_beta, s_u = finder.solve_joint(packed, block, v_beta, v_u)
