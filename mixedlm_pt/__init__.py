@@ -39,7 +39,7 @@ from mixedlm_pt.inference import (
     npar,
     vcov,
 )
-from mixedlm_pt.prediction import coef, fitted, predict, ranef
+from mixedlm_pt.prediction import coef, fitted, predict, ranef, simulate
 from mixedlm_pt.results import GlmerResult
 from mixedlm_pt.summary import VarCorr, summary
 
@@ -93,6 +93,7 @@ __all__ = [
     "ranef",
     "residuals",
     "sample",
+    "simulate",
     "summary",
     "to_pymc",
     "vcov",

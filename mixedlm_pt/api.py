@@ -1,6 +1,5 @@
 """`glmer` and `glmer_nb`: from a formula and a table to a fitted model."""
 
-import warnings
 from collections.abc import Mapping
 from numbers import Real
 from typing import Any
@@ -10,8 +9,8 @@ import numpy as np
 from mixedlm_pt._typing import FloatArray
 from mixedlm_pt.compile import Approximation
 from mixedlm_pt.design import build_design
-from mixedlm_pt.diagnostics import checkConv
-from mixedlm_pt.errors import ArgumentError, ConvergenceWarning, SingularFitWarning, unknown_name
+from mixedlm_pt.diagnostics import with_warnings
+from mixedlm_pt.errors import ArgumentError, unknown_name
 from mixedlm_pt.estimation import GlmerControl, fit_model
 from mixedlm_pt.families import Family, NegativeBinomial, make_family
 from mixedlm_pt.fit import Call
@@ -223,14 +222,3 @@ def starting_part(name: str, given: Any, size: int) -> FloatArray:
 def print_progress(n_evaluations: int, loglik: float) -> None:
     """One line an evaluation."""
     print(f"evaluation {n_evaluations:3d}: log-likelihood {loglik:.6f}")
-
-
-def with_warnings(fit: GlmerResult) -> GlmerResult:
-    """The fit with its messages, each of which is warned of once."""
-    convergence = checkConv(fit)
-    singular = convergence.singular if fit.control.check_singular else ()
-    if convergence.problems:
-        warnings.warn(" ".join(convergence.problems), ConvergenceWarning, stacklevel=3)
-    if singular:
-        warnings.warn(" ".join(singular), SingularFitWarning, stacklevel=3)
-    return fit.replace(messages=(*convergence.problems, *singular))

@@ -10,7 +10,7 @@ import numpy as np
 from mixedlm_pt._typing import BoolArray, FloatArray
 from mixedlm_pt.compile import Approximation, CompiledModel, compile_model
 from mixedlm_pt.design import Design
-from mixedlm_pt.estimation import Estimate, GlmerControl, ModeFinder, Outcome
+from mixedlm_pt.estimation import Estimate, GlmerControl, ModeFinder, Outcome, Start, fit_model
 from mixedlm_pt.families import Family
 from mixedlm_pt.model import GLMM
 
@@ -176,3 +176,33 @@ class Fit:
         on_boundary = self.outcome.on_boundary
         first = 0 if self.approximation.nAGQ == 0 else self.model.p
         return on_boundary[first : first + self.model.n_theta]
+
+
+def refitted[AnyFit: Fit](
+    fit: AnyFit, model: GLMM, *, start: Start | None = None, has_covariance: bool = True
+) -> AnyFit:
+    """The fit of another model by the same method, without a word.
+
+    Parameters
+    ----------
+    fit : Fit
+    model : GLMM
+    start : Start, optional
+        ``fit.estimate.restart`` where the model has the same parameters and random effects.
+    has_covariance : bool
+        False leaves out the covariance of the estimates, which takes half of a small fit.
+
+    Raises
+    ------
+    EstimationError
+        If the criterion cannot be evaluated at the starting values.
+    """
+    estimate = fit_model(
+        model,
+        fit.approximation,
+        fit.control,
+        start=start,
+        backend=fit.backend,
+        has_covariance=has_covariance,
+    )
+    return fit.replace(model=model, estimate=estimate, messages=())

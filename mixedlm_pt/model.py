@@ -1,7 +1,7 @@
 """A model: design, family and covariance structures, before any number is estimated."""
 
 from collections.abc import Hashable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from itertools import pairwise
 
@@ -104,6 +104,13 @@ class GLMM:
         sizes = [f.n_levels * k for f, k in zip(self.design.factors, widths, strict=True)]
         ends = np.cumsum([0, *sizes]).tolist()
         return tuple(slice(a, b) for a, b in pairwise(ends))
+
+    def with_response(self, design: Design) -> "GLMM":
+        """The model of a design that differs in nothing but its response."""
+        other = replace(self, design=design)
+        # The grouping is the same; finding its structure again costs more than a small fit.
+        other.__dict__["structure"] = self.structure
+        return other
 
     @cached_property
     def signature(self) -> Hashable:

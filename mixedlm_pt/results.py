@@ -28,6 +28,7 @@ class GlmerResult(Fit):
     coef = prediction.coef
     predict = prediction.predict
     fitted = prediction.fitted
+    simulate = prediction.simulate
 
     residuals = diagnostics.residuals
     isSingular = diagnostics.isSingular

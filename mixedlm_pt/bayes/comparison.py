@@ -11,12 +11,12 @@ from scipy.special import ndtri
 from mixedlm_pt.bayes.dispersion import Dispersion
 from mixedlm_pt.bayes.penalized import penalized_fit
 from mixedlm_pt.bayes.posterior import PosteriorResult
+from mixedlm_pt.diagnostics.scales import scaled_parameters
 from mixedlm_pt.errors import ArgumentError
 from mixedlm_pt.fit import Fit
 from mixedlm_pt.inference import confint
-from mixedlm_pt.inference.scales import scaled_parameters
-from mixedlm_pt.inference.tables import html_table, number, numbers, text_table
 from mixedlm_pt.summary.description import method
+from mixedlm_pt.tables import html_table, number, numbers, text_table
 
 LEVEL = 0.95
 Z = float(ndtri(0.5 * (1.0 + LEVEL)))

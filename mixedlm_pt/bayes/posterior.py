@@ -15,10 +15,10 @@ from mixedlm_pt.bayes.dispersion import Dispersion
 from mixedlm_pt.bayes.prior_summary import PriorSummary, prior_summary
 from mixedlm_pt.bayes.priors import Priors, effect_names
 from mixedlm_pt.bayes.pymc_model import term_columns
+from mixedlm_pt.diagnostics.scales import scaled_parameters
 from mixedlm_pt.fit import Fit
-from mixedlm_pt.inference.scales import scaled_parameters
-from mixedlm_pt.inference.tables import html_table, numbers, text_table
 from mixedlm_pt.model import GLMM
+from mixedlm_pt.tables import html_table, numbers, text_table
 
 if TYPE_CHECKING:
     import pymc as pm

@@ -15,7 +15,7 @@ from mixedlm_pt.bayes.priors import (
     make_priors,
     model_of,
 )
-from mixedlm_pt.inference.tables import html_table
+from mixedlm_pt.tables import html_table
 
 
 @dataclass(frozen=True, eq=False)

@@ -3,6 +3,7 @@
 from mixedlm_pt.design.build import build_design
 from mixedlm_pt.design.new_data import new_design, term_positions
 from mixedlm_pt.design.response import replace_response
+from mixedlm_pt.design.subset import subset
 from mixedlm_pt.design.types import (
     Design,
     GroupingFactor,
@@ -22,5 +23,6 @@ __all__ = [
     "build_design",
     "new_design",
     "replace_response",
+    "subset",
     "term_positions",
 ]

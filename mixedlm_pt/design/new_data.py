@@ -48,7 +48,7 @@ def new_design(
         Positions in ``design.terms`` of the random-effects terms to evaluate, default all; the new
         data need the columns of these only.
     allow_new_levels : bool
-        Give levels of a grouping factor that the fit has not seen the code -1 instead of an error.
+        Append levels of a grouping factor that the fit has not seen instead of an error.
     require_response : bool
         Evaluate the response as well.
     weights, offset : str or array, optional
@@ -85,7 +85,7 @@ def new_design(
     fitted = {factor.name: factor for factor in design.factors}
     grouping = {
         name: _checked_levels(
-            matched_factor(fitted[name], parts), parts, frame.index, allow_new_levels
+            matched_factor(fitted[name], parts), fitted[name], frame.index, allow_new_levels
         )
         for name, parts in frame.groups(bars).items()
     }
@@ -165,13 +165,13 @@ def _with_fitted_levels(values: dict[str, Value], specification: Specification) 
 
 
 def _checked_levels(
-    factor: GroupingFactor, parts: Sequence[Factor], index: pd.Index, allow_new_levels: bool
+    factor: GroupingFactor, fitted: GroupingFactor, index: pd.Index, allow_new_levels: bool
 ) -> GroupingFactor:
     """The factor, unless it has new levels that are not allowed."""
-    new = factor.codes < 0
+    new = factor.codes >= fitted.n_levels
     if new.any() and not allow_new_levels:
         row = int(new.argmax())
-        label = ":".join(part.labels[part.codes[row]] for part in parts)
+        label = level_label(factor.levels[factor.codes[row]])
         raise DataError(
             f"grouping factor {factor.name!r} has a level in the new data that the fit has not "
             f"seen: {label!r} at row {index[row]} ({new.sum():,} of {len(new):,} rows). With "

@@ -44,15 +44,19 @@ def grouping_factor(group: Group, parts: Sequence[Factor]) -> GroupingFactor:
 
 
 def matched_factor(fitted: GroupingFactor, parts: Sequence[Factor]) -> GroupingFactor:
-    """New rows of a fitted grouping factor; -1 for the levels that it does not have."""
+    """New rows of a fitted grouping factor; levels that it does not have come after its own."""
     known = {level_label(level): place for place, level in enumerate(fitted.levels)}
     if len(parts) == 1:
         labels, cells = parts[0].labels, parts[0].codes
     else:
         used, inverse = np.unique(_cells(parts), return_inverse=True)
         labels, cells = _cell_labels(used, parts), inverse.astype(np.int64)
-    places = np.array([*(known.get(label, -1) for label in labels), -1], dtype=np.int64)
-    return GroupingFactor(fitted.name, fitted.levels, places[cells])
+    present = set(cells.tolist())
+    new = [label for cell, label in enumerate(labels) if cell in present and label not in known]
+    known |= {label: place for place, label in enumerate(new, start=len(known))}
+    places = np.array([known.get(label, -1) for label in labels], dtype=np.int64)
+    levels = fitted.levels.append(pd.Index(new, dtype=object)) if new else fitted.levels
+    return GroupingFactor(fitted.name, levels, places[cells])
 
 
 def random_terms(

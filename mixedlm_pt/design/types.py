@@ -23,9 +23,10 @@ class GroupingFactor:
     name : str
         ``"herd"``; an interaction is ``"herd:period"``.
     levels : pandas.Index, length n_levels
-        Original values in level order; strings ``"1:2"`` for an interaction.
+        Original values in level order; strings ``"1:2"`` for an interaction. In new data those
+        that the fit has not seen come after those of the fit.
     codes : array of int64, shape (n,)
-        Position in ``levels``; -1 marks a level that the fit has not seen (new data only).
+        Position in ``levels``.
     """
 
     name: str
@@ -200,7 +201,7 @@ class NewDesign:
     X : array, shape (m, p)
     offset : array, shape (m,)
     factors : tuple of GroupingFactor
-        Those of ``terms``, with the levels of the fit; code -1 is a new level.
+        Those of ``terms``, with the levels of the fit and then new ones.
     terms : tuple of RandomTerm
     weights : array, shape (m,)
         Numbers of trials or prior weights; 1 where the new data do not state them.

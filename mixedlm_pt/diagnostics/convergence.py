@@ -1,5 +1,6 @@
 """What a fit says about its own convergence, in words."""
 
+import warnings
 from dataclasses import dataclass
 
 import numpy as np
@@ -8,6 +9,7 @@ import pandas as pd
 from mixedlm_pt.diagnostics.parameter_names import parameter_names
 from mixedlm_pt.diagnostics.separation import separated_coefficients
 from mixedlm_pt.diagnostics.singularity import singularities
+from mixedlm_pt.errors import ConvergenceWarning, SingularFitWarning
 from mixedlm_pt.fit import Fit
 
 
@@ -132,3 +134,20 @@ def gain_message(fit: Fit, gradient: pd.Series) -> str:
         f"in {gradient.index[int(share.argmax())]}. Go on from here with start=fit, raise "
         "GlmerControl(maxfun=), or rescale the predictors."
     )
+
+
+def with_warnings[AnyFit: Fit](fit: AnyFit, stacklevel: int = 3) -> AnyFit:
+    """The fit with its messages, each of which is warned of once.
+
+    Warns
+    -----
+    ConvergenceWarning, SingularFitWarning
+        At the caller of the function that calls this one.
+    """
+    convergence = checkConv(fit)
+    singular = convergence.singular if fit.control.check_singular else ()
+    if convergence.problems:
+        warnings.warn(" ".join(convergence.problems), ConvergenceWarning, stacklevel=stacklevel)
+    if singular:
+        warnings.warn(" ".join(singular), SingularFitWarning, stacklevel=stacklevel)
+    return fit.replace(messages=(*convergence.problems, *singular))

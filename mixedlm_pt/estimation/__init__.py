@@ -5,6 +5,7 @@ from mixedlm_pt.estimation.maximum_likelihood import Estimate, Outcome, fit_mode
 from mixedlm_pt.estimation.mode import ModeFinder
 from mixedlm_pt.estimation.objective import Evaluation, Objective, ProfiledObjective
 from mixedlm_pt.estimation.optimizers import OPTIMIZERS
+from mixedlm_pt.estimation.start import Start
 
 __all__ = [
     "OPTIMIZERS",
@@ -15,5 +16,6 @@ __all__ = [
     "Objective",
     "Outcome",
     "ProfiledObjective",
+    "Start",
     "fit_model",
 ]

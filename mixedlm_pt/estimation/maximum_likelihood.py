@@ -16,7 +16,7 @@ from mixedlm_pt.estimation.coordinates import Coordinates
 from mixedlm_pt.estimation.hessian import information
 from mixedlm_pt.estimation.objective import Evaluation, Objective, ProfiledObjective
 from mixedlm_pt.estimation.optimizers import OPTIMIZERS
-from mixedlm_pt.estimation.start import Start, starting_values
+from mixedlm_pt.estimation.start import Start, beside_zero, starting_values
 from mixedlm_pt.model import GLMM
 
 # A standard deviation below this share of its own standard error at the start is tried at zero.
@@ -84,6 +84,8 @@ class Estimate:
     covariance_rx : array, shape (p, p)
         Covariance of beta given the other parameters (lme4's ``use.hessian=FALSE``).
     outcome : Outcome
+    restart : Start
+        The estimates as starting values of a fit to similar data, in their own standard errors.
     """
 
     beta: FloatArray
@@ -94,6 +96,26 @@ class Estimate:
     covariance: FloatArray
     covariance_rx: FloatArray
     outcome: Outcome
+    restart: Start
+
+
+@dataclass(frozen=True, eq=False)
+class Curvature:
+    """The observed information at an optimum, as far as it is known.
+
+    Attributes
+    ----------
+    free : array of bool, shape (n_par,)
+        Parameters that are not on the boundary.
+    scale : array, shape (n_par, n_free), optional
+        Directions, about one standard error long.
+    H : array, shape (n_free, n_free), optional
+        Information in these directions.
+    """
+
+    free: BoolArray
+    scale: FloatArray | None = None
+    H: FloatArray | None = None
 
 
 # Where the criterion overflows it is not finite, and the optimiser rejects the step.
@@ -103,9 +125,10 @@ def fit_model(
     approximation: Approximation,
     control: GlmerControl,
     *,
-    start: FloatArray | None = None,
+    start: FloatArray | Start | None = None,
     backend: str = "auto",
     progress: Progress | None = None,
+    has_covariance: bool = True,
 ) -> Estimate:
     """Maximise the approximate likelihood.
 
@@ -114,11 +137,15 @@ def fit_model(
     model : GLMM
     approximation : Approximation
     control : GlmerControl
-    start : array, shape (n_par,), optional
-        beta, theta, log phi; NaN entries keep their default.
+    start : array, shape (n_par,), or Start, optional
+        beta, theta, log phi; NaN entries keep their default. Or the ``restart`` of an estimate,
+        whose mode, scale and coordinates are used as well.
     backend : str
     progress : callable, optional
         Called with the number of evaluations and the log-likelihood after each.
+    has_covariance : bool
+        Whether the information is computed; without it covariances are NaN, which saves half of
+        a small fit.
 
     Raises
     ------
@@ -127,8 +154,9 @@ def fit_model(
     """
     kind = ProfiledObjective if approximation.nAGQ == 0 else Objective
     objective = kind(model, approximation, backend)
-    centring = centred(model)
-    if centring is not None:
+    # A restart comes with its own coordinates, which are good.
+    centring = None if isinstance(start, Start) else centred(model)
+    if centring is not None and not isinstance(start, Start):
         eased = kind(centring.model, approximation, backend)
         given = None if start is None else centring.there(start)
         best, _, _ = climb(eased, given, control, progress)
@@ -137,15 +165,24 @@ def fit_model(
     best, initial, message = climb(objective, start, control, progress)
     n_evaluations = objective.n_evaluations
     best, is_limit = settle_limit(objective, best)
-    best, free, scale, H = polish(objective, best, initial, control, is_limit)
-    return summarise(objective, best, free, scale, H, control, message, n_evaluations)
+    curvature = Curvature(free_parameters(objective, best, is_limit))
+    if has_covariance:
+        best, curvature = polish(objective, best, initial, control, is_limit)
+    return summarise(objective, best, initial, curvature, control, message, n_evaluations)
 
 
 def climb(
-    objective: Objective, start: FloatArray | None, control: GlmerControl, progress: Progress | None
+    objective: Objective,
+    start: FloatArray | Start | None,
+    control: GlmerControl,
+    progress: Progress | None,
 ) -> tuple[Evaluation, Start, str]:
     """From the start to the optimum, its boundary settled; with the start and the last message."""
-    initial = starting_values(objective, start, joint_mode=control.nAGQ0initStep)
+    if isinstance(start, Start):
+        initial = start
+        objective.beta, objective.u = initial.beta, initial.u
+    else:
+        initial = starting_values(objective, start, joint_mode=control.nAGQ0initStep)
     best, message = optimise(objective, initial.par, initial, control, progress)
     best = settle_boundary(objective, with_positive_diagonal(objective, best), initial.scale)
     return best, initial, message
@@ -236,18 +273,11 @@ def polish(
     initial: Start,
     control: GlmerControl,
     is_limit: bool,
-) -> tuple[Evaluation, BoolArray, FloatArray, FloatArray]:
-    """Newton step with the exact information; leave a saddle point along its negative curvature.
-
-    Returns the best evaluation, which parameters are free, the directions that scale them, and
-    the information in those directions.
-    """
+) -> tuple[Evaluation, Curvature]:
+    """Newton step with the exact information; leave a saddle point along its negative curvature."""
     for _ in range(MAX_RESTARTS):
-        scale = tempered(objective, best, initial.scale)
-        free = np.ones(len(best.par), np.bool_)
-        free[[i for i, *_ in lambda_columns(objective) if best.par[i] == 0.0]] = False
-        free[-1:] &= not is_limit
-        scale = scale[:, free]
+        free = free_parameters(objective, best, is_limit)
+        scale = tempered(objective, best, initial.scale)[:, free]
         H = information(objective, best.par, scale)
         if not np.isfinite(H).all():
             break
@@ -265,7 +295,20 @@ def polish(
             break
         best, _ = optimise(objective, left.par, initial, control)
         best = with_positive_diagonal(objective, best)
-    return best, free, scale, H
+    return best, Curvature(free, scale, H)
+
+
+def is_definite(H: FloatArray) -> bool:
+    """Whether a symmetric matrix is finite and positive definite."""
+    return bool(np.isfinite(H).all() and np.linalg.eigvalsh(H).min(initial=np.inf) > 0.0)
+
+
+def free_parameters(objective: Objective, best: Evaluation, is_limit: bool) -> BoolArray:
+    """The parameters that are not on the boundary, shape (n_par,)."""
+    free = np.ones(len(best.par), np.bool_)
+    free[[i for i, *_ in lambda_columns(objective) if best.par[i] == 0.0]] = False
+    free[-1:] &= not is_limit
+    return free
 
 
 def tempered(objective: Objective, best: Evaluation, scale: FloatArray) -> FloatArray:
@@ -286,9 +329,8 @@ def tempered(objective: Objective, best: Evaluation, scale: FloatArray) -> Float
 def summarise(
     objective: Objective,
     best: Evaluation,
-    free: BoolArray,
-    scale: FloatArray,
-    H: FloatArray,
+    initial: Start,
+    curvature: Curvature,
     control: GlmerControl,
     message: str,
     n_evaluations: int,
@@ -296,11 +338,16 @@ def summarise(
     """Estimates with their covariance and the convergence measures."""
     n_hessian = objective.n_evaluations - n_evaluations
     covariance = np.full((len(best.par), len(best.par)), np.nan)
+    covariance_rx = np.full((objective.model.p,) * 2, np.nan)
     decrement, has_information = np.nan, False
-    if np.isfinite(H).all() and np.linalg.eigvalsh(H).min(initial=np.inf) > 0.0:
+    units, free, scale, H = initial.scale.copy(), curvature.free, curvature.scale, curvature.H
+    if H is not None:
+        covariance_rx = objective.conditional_covariance(best)
+    if scale is not None and H is not None and is_definite(H):
         has_information = True
         root = scale[free] @ sl.inv(sl.cholesky(H, lower=True)).T
         covariance[np.ix_(free, free)] = root @ root.T
+        units[np.ix_(free, free)] = root
         projected = root.T @ best.gradient[free]
         decrement = 0.5 * float(projected @ projected)
     _, theta, log_phi = objective.split(best.par)
@@ -311,7 +358,7 @@ def summarise(
         u=best.mode.u,
         loglik=best.loglik,
         covariance=objective.covariance(best, covariance),
-        covariance_rx=objective.conditional_covariance(best),
+        covariance_rx=covariance_rx,
         outcome=Outcome(
             optimizer=control.optimizer,
             message=message,
@@ -323,4 +370,5 @@ def summarise(
             on_boundary=~free,
             has_information=has_information,
         ),
+        restart=beside_zero(Start(best.par, units, initial.bend, best.mode.beta, best.mode.u)),
     )

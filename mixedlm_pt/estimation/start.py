@@ -1,6 +1,6 @@
 """Starting values and the scale of each coordinate."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import scipy
@@ -28,11 +28,15 @@ class Start:
         For a diagonal of Lambda, the sd with which an average level alone tells its effect: below
         it the likelihood is about quadratic in the parameter, above it in its logarithm.
         Infinite for all others.
+    beta, u : arrays, shapes (p,), (q,)
+        Where the search for the mode begins.
     """
 
     par: FloatArray
     scale: FloatArray
     bend: FloatArray
+    beta: FloatArray
+    u: FloatArray
 
 
 def starting_values(
@@ -78,12 +82,20 @@ def starting_values(
     bend[model.p : model.p + model.n_theta] = theta_bend
     if given is not None:
         par = np.where(np.isnan(given), par, given)
-        # Zero is a stationary point whatever the data say: start beside it.
-        at_zero = np.isfinite(bend) & (par == 0.0)
-        par[at_zero] = SMALLEST_SHARE * bend[at_zero]
     objective.beta, objective.u = beta, u
     first = model.p if objective.moves_beta else 0
-    return Start(par[first:], scale[first:, first:], bend[first:])
+    return beside_zero(Start(par[first:], scale[first:, first:], bend[first:], beta, u))
+
+
+def beside_zero(start: Start) -> Start:
+    """The start with variance components of zero moved away from there.
+
+    Zero is a stationary point whatever the data say.
+    """
+    par = start.par.copy()
+    at_zero = np.isfinite(start.bend) & (par == 0.0)
+    par[at_zero] = SMALLEST_SHARE * start.bend[at_zero]
+    return replace(start, par=par)
 
 
 def glm_start(objective: Objective) -> tuple[FloatArray, float]:

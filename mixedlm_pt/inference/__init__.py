@@ -1,7 +1,6 @@
 """Estimates with their uncertainty: covariance, intervals, likelihood, tests."""
 
 from mixedlm_pt.inference.anova import anova
-from mixedlm_pt.inference.anova_table import AnovaTable
 from mixedlm_pt.inference.confint import confint
 from mixedlm_pt.inference.estimates import fixef, vcov
 from mixedlm_pt.inference.likelihood import (
@@ -19,7 +18,6 @@ from mixedlm_pt.inference.likelihood import (
 __all__ = [
     "AIC",
     "BIC",
-    "AnovaTable",
     "LogLik",
     "anova",
     "confint",

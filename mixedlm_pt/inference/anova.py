@@ -10,13 +10,15 @@ from mixedlm_pt._typing import BoolArray
 from mixedlm_pt.errors import ArgumentError
 from mixedlm_pt.fit import Fit
 from mixedlm_pt.formula import deparse
-from mixedlm_pt.inference.anova_table import P_MIXTURE, P_NAIVE, AnovaTable
 from mixedlm_pt.inference.estimates import vcov
 from mixedlm_pt.inference.likelihood import AIC, BIC, require_likelihood
 from mixedlm_pt.inference.nesting import nesting
+from mixedlm_pt.result_table import ResultTable
+
+P_NAIVE, P_MIXTURE = "Pr(>Chisq)", "Pr(>Chibarsq)"
 
 
-def anova(*fits: Fit) -> AnovaTable:
+def anova(*fits: Fit) -> ResultTable:
     """Likelihood ratio tests of nested fits; for a single fit, Wald tests of its terms.
 
     Parameters
@@ -28,7 +30,7 @@ def anova(*fits: Fit) -> AnovaTable:
 
     Returns
     -------
-    AnovaTable
+    ResultTable
         Columns npar, AIC, BIC, logLik, ``-2*log(L)``, Chisq, Df, ``Pr(>Chisq)``; for one fit the
         last three. Where a test adds one variance, that is zero under the null, on the boundary:
         the statistic is then a mixture, half chi-square with Df - 1 and half with Df degrees of
@@ -62,7 +64,7 @@ def anova(*fits: Fit) -> AnovaTable:
     return wald_tests(fits[0]) if len(fits) == 1 else likelihood_ratio_tests(fits)
 
 
-def likelihood_ratio_tests(fits: Sequence[Fit]) -> AnovaTable:
+def likelihood_ratio_tests(fits: Sequence[Fit]) -> ResultTable:
     """Each fit against the next smaller one."""
     for fit in fits:
         require_likelihood(fit, "anova() of several fits")
@@ -108,7 +110,7 @@ def likelihood_ratio_tests(fits: Sequence[Fit]) -> AnovaTable:
         table = table.drop(columns=P_MIXTURE)
     models = [f" {name}: {fit.design.formula}" for name, fit in zip(names, fits, strict=True)]
     heading = ("Likelihood ratio tests", "Models:", *models)
-    return AnovaTable(heading, table, tuple(notes))
+    return ResultTable(heading, table, tuple(notes))
 
 
 def chi_square_tail(statistic: float, df: int) -> float:
@@ -159,7 +161,7 @@ ADVICE = {
 }
 
 
-def wald_tests(fit: Fit) -> AnovaTable:
+def wald_tests(fit: Fit) -> ResultTable:
     """Type II tests of the fixed-effects terms."""
     design = fit.design
     terms = design.specification.formula.fixed.terms
@@ -176,7 +178,7 @@ def wald_tests(fit: Fit) -> AnovaTable:
         rows[label] = [statistic, df, float(chdtrc(df, statistic))]
     table = pd.DataFrame.from_dict(rows, orient="index", columns=["Chisq", "Df", P_NAIVE])
     heading = ("Wald chi-square tests of the fixed-effects terms (type II)", f" {design.formula}")
-    return AnovaTable(heading, table)
+    return ResultTable(heading, table)
 
 
 def wald_statistic(fit: Fit, chosen: BoolArray) -> float:

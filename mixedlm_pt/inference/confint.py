@@ -7,10 +7,10 @@ import pandas as pd
 from scipy.special import ndtri
 
 from mixedlm_pt._typing import FloatArray
+from mixedlm_pt.diagnostics import dispersion_name, scaled_parameters
 from mixedlm_pt.errors import ArgumentError, unknown_name
 from mixedlm_pt.fit import Fit
 from mixedlm_pt.inference.estimates import vcov
-from mixedlm_pt.inference.scales import scaled_parameters
 
 METHODS = ("Wald",)
 # lme4's names for all fixed effects and for everything else.
@@ -88,12 +88,11 @@ def random_limits(fit: Fit, z: float) -> pd.DataFrame:
 def dispersion_limits(fit: Fit, z: float) -> pd.DataFrame:
     """Limits of sigma or of the shape; no row for families without one."""
     family = fit.family
-    if fit.has_scale:
-        name, log_estimate, power = "sigma", np.log(fit.sigma), 0.5
-    elif family.estimates_phi:
-        name, log_estimate, power = family.phi_name, np.log(fit.phi), 1.0
-    else:
+    name = dispersion_name(fit)
+    if name is None:
         return interval((), np.empty(0), np.empty(0))
+    power = 0.5 if fit.has_scale else 1.0
+    log_estimate = power * np.log(fit.phi)
     se = np.nan
     if family.estimates_phi:
         se = power * np.sqrt(fit.estimate.covariance[-1, -1])

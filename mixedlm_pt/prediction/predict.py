@@ -102,5 +102,6 @@ def effect_of_term(fit: Fit, t: int, design: Design | NewDesign) -> FloatArray:
     label = fit.design.terms[t].label
     term = next(term for term in design.terms if term.label == label)
     codes = design.factors[term.factor].codes
-    effect: FloatArray = (term.Z * fit.b[t][codes]).sum(axis=1)
-    return np.where(codes < 0, 0.0, effect)
+    new = np.zeros((design.factors[term.factor].n_levels - len(fit.b[t]), fit.b[t].shape[1]))
+    effect: FloatArray = (term.Z * np.concatenate([fit.b[t], new])[codes]).sum(axis=1)
+    return effect

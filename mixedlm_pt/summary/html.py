@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from html import escape
 from typing import TYPE_CHECKING
 
-from mixedlm_pt.inference.tables import html_table
 from mixedlm_pt.summary.text import coefficient_cells, convergence_line, counts
+from mixedlm_pt.tables import html_table
 
 if TYPE_CHECKING:
     from mixedlm_pt.summary.summary import Summary

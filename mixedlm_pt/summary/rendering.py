@@ -5,12 +5,12 @@ import textwrap
 from mixedlm_pt.diagnostics import checkConv
 from mixedlm_pt.fit import Fit
 from mixedlm_pt.inference import fixef, ngrps
-from mixedlm_pt.inference.tables import WIDTH
 from mixedlm_pt.summary.description import describe
 from mixedlm_pt.summary.html import summary_html
 from mixedlm_pt.summary.summary import criteria, summary
 from mixedlm_pt.summary.text import columns_of, counts, criteria_line, heading
 from mixedlm_pt.summary.varcorr import VarCorr
+from mixedlm_pt.tables import WIDTH
 
 
 def print_fit(fit: Fit) -> str:

@@ -10,7 +10,8 @@ import numpy as np
 import pandas as pd
 
 from mixedlm_pt.diagnostics import Convergence
-from mixedlm_pt.inference.tables import (
+from mixedlm_pt.summary.description import Description
+from mixedlm_pt.tables import (
     LEGEND,
     WIDTH,
     decimals,
@@ -20,7 +21,6 @@ from mixedlm_pt.inference.tables import (
     stars,
     text_table,
 )
-from mixedlm_pt.summary.description import Description
 
 if TYPE_CHECKING:
     from mixedlm_pt.summary.summary import Summary

@@ -8,7 +8,7 @@ import pandas as pd
 
 from mixedlm_pt.diagnostics import TermCovariance, term_covariances
 from mixedlm_pt.fit import Fit
-from mixedlm_pt.inference.tables import html_table, number, numbers, text_table
+from mixedlm_pt.tables import html_table, number, numbers, text_table
 
 
 @dataclass(frozen=True, eq=False)

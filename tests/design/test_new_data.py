@@ -68,9 +68,11 @@ def test_an_unseen_group_is_an_error_unless_allowed(cbpp):
         new_design(design, {"period": ["4"], "herd": ["8"], "size": [3]})
     read = new_design(design, new, allow_new_levels=True)
     assert [factor.name for factor in read.factors] == ["period:herd", "herd"]
-    assert (read.factors[1].codes >= 0).tolist() == [True, False, True]
-    assert read.factors[0].codes[0] >= 0
-    assert read.factors[0].codes[1] == -1
+    n_fitted = [factor.n_levels for factor in design.factors]
+    assert (read.factors[1].codes < n_fitted[1]).tolist() == [True, False, True]
+    assert read.factors[0].codes[0] < n_fitted[0] <= read.factors[0].codes[1]
+    assert read.factors[0].levels[n_fitted[0] :].tolist() == ["1:99"]
+    assert read.factors[1].levels[n_fitted[1] :].tolist() == ["99"]
 
 
 def test_terms_left_out_need_no_columns(cbpp):

@@ -5,8 +5,8 @@ import pandas as pd
 import pytest
 
 import mixedlm_pt as mlm
+from mixedlm_pt.diagnostics.scales import scaled_parameters
 from mixedlm_pt.errors import ArgumentError
-from mixedlm_pt.inference.scales import scaled_parameters
 
 
 @pytest.fixture(scope="module")

@@ -7,8 +7,8 @@ import pytest
 
 import mixedlm_pt as mlm
 from mixedlm_pt.errors import RankDeficiencyWarning
-from mixedlm_pt.inference.tables import numbers, p_values, stars, text_table
 from mixedlm_pt.summary.text import abbreviate, abbreviations
+from mixedlm_pt.tables import numbers, p_values, stars, text_table
 
 GOLDEN = Path(__file__).with_name("cbpp_summary.txt")
 

@@ -7,7 +7,8 @@ import pytensor.tensor as pt
 from pytensor.gradient import grad
 
 from mixedlm_pt._typing import BoolArray, FloatArray
-from mixedlm_pt.diagnostics import SINGULAR_TOL, TermCovariance, term_covariances
+from mixedlm_pt.diagnostics.singularity import SINGULAR_TOL
+from mixedlm_pt.diagnostics.term_covariance import TermCovariance, term_covariances
 from mixedlm_pt.fit import Fit
 from mixedlm_pt.graph import covariance_factors
 
