@@ -1,30 +1,76 @@
-"""Names of backends and the PyTensor modes behind them."""
+"""Names of backends and how each of them runs a graph."""
 
+from collections.abc import Callable, Sequence
+from functools import partial
+from typing import Any, Protocol
+
+import pytensor
 from pytensor.compile.mode import Mode
+from pytensor.graph.basic import Variable
 from pytensor.graph.rewriting.db import RewriteDatabaseQuery
 
+from mixedlm_pt.compile.tape import Tape
 from mixedlm_pt.errors import unknown_name
 
-# NumPy thunks: nothing is compiled, so the first fit waits for no compiler. Canonicalisation alone
-# halves the graph as `fast_compile` does, in half the time, and brings in no Op that needs C.
+# Canonicalisation alone halves the graph as `fast_compile` does, in half the time, and brings in no
+# Op that needs C.
 NUMPY = Mode(linker="py", optimizer=RewriteDatabaseQuery(include=["canonicalize"]))
 
-MODES: dict[str, Mode | str] = {"auto": NUMPY, "numpy": NUMPY, "numba": "NUMBA"}
+
+type BoundFunction = Callable[..., list[Any]]
 
 
-def mode_of(backend: str) -> Mode | str:
-    """PyTensor mode of a backend; ``"auto"`` compiles nothing.
+class Function(Protocol):
+    """A compiled graph."""
+
+    def __call__(self, *arguments: Any) -> list[Any]:
+        """Values of the outputs."""
+        ...
+
+    def bind(self, *arguments: Any) -> BoundFunction:
+        """The function of the other arguments when these are the first ones."""
+        ...
+
+
+class NumbaFunction:
+    """A graph compiled by numba."""
+
+    def __init__(self, inputs: Sequence[Variable], outputs: Sequence[Variable]) -> None:
+        register_numba()
+        self._function = pytensor.function(
+            list(inputs), list(outputs), mode="NUMBA", trust_input=True, on_unused_input="ignore"
+        )
+
+    def __call__(self, *arguments: Any) -> list[Any]:
+        values: list[Any] = self._function(*arguments)
+        return values
+
+    def bind(self, *arguments: Any) -> BoundFunction:
+        """The function of the other arguments."""
+        return partial(self, *arguments)
+
+
+def numpy_function(inputs: Sequence[Variable], outputs: Sequence[Variable]) -> Tape:
+    """A graph run by NumPy: nothing is compiled, so the first fit waits for no compiler."""
+    return Tape(inputs, outputs, NUMPY.optimizer)
+
+
+BACKENDS: dict[str, Callable[[Sequence[Variable], Sequence[Variable]], Function]] = {
+    "auto": numpy_function,
+    "numpy": numpy_function,
+    "numba": NumbaFunction,
+}
+
+
+def check_backend(backend: str) -> None:
+    """Refuse an unknown backend.
 
     Raises
     ------
     ArgumentError
-        If the backend is unknown.
     """
-    if backend not in MODES:
-        raise unknown_name("backend", backend, MODES)
-    if backend == "numba":
-        register_numba()
-    return MODES[backend]
+    if backend not in BACKENDS:
+        raise unknown_name("backend", backend, BACKENDS)
 
 
 def register_numba() -> None:

@@ -1,17 +1,16 @@
 """Compiled functions of a model, made at first use and shared by models of equal signature."""
 
 from collections import OrderedDict
-from collections.abc import Callable, Hashable
+from collections.abc import Hashable
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
 
-import pytensor
 import pytensor.tensor as pt
 from pytensor.gradient import grad
+from pytensor.graph.replace import clone_replace
 
 from mixedlm_pt._typing import Vector
-from mixedlm_pt.compile.backends import mode_of
+from mixedlm_pt.compile.backends import BACKENDS, Function, check_backend
 from mixedlm_pt.families.density import derivatives, unit_deviance, variance
 from mixedlm_pt.graph import (
     GLMMGraph,
@@ -61,50 +60,73 @@ class CompiledModel:
     approximation: Approximation
     backend: str
 
-    def function(self, inputs: list[Vector], outputs: list[Vector]) -> Callable[..., Any]:
-        """Compile; unused inputs are allowed because not every family has a dispersion."""
-        compiled: Callable[..., Any] = pytensor.function(
-            inputs,
-            outputs,
-            mode=mode_of(self.backend),
-            trust_input=True,
-            on_unused_input="ignore",
-        )
-        return compiled
+    def function(self, inputs: list[Vector], outputs: list[Vector]) -> Function:
+        """Compile; inputs may be unused, because not every family has a dispersion."""
+        return BACKENDS[self.backend](inputs, outputs)
 
     @cached_property
-    def density(self) -> Callable[..., Any]:
+    def density(self) -> Function:
         """``(y, w, eta, log_phi) -> (log density, score, observed information)``, each (n,)."""
         graph, eta = self.graph, pt.dvector("eta")
         d = derivatives(graph.family, graph.y, graph.w, eta, graph.phi)
         return self.function([graph.y, graph.w, eta, graph.log_phi], [d.logp, d.score, d.observed])
 
     @cached_property
-    def expected_information(self) -> Callable[..., Any]:
+    def expected_information(self) -> Function:
         """``(y, w, eta, log_phi) -> Fisher scoring weights`` (n,)."""
         graph, eta = self.graph, pt.dvector("eta")
         d = derivatives(graph.family, graph.y, graph.w, eta, graph.phi)
         return self.function([graph.y, graph.w, eta, graph.log_phi], [d.expected])
 
     @cached_property
-    def forward(self) -> Callable[..., Any]:
-        """``mu -> eta``, a scalar each."""
-        mu = pt.dscalar("mu")
+    def working_weights(self) -> Function:
+        """``(y, w, eta, log_phi) -> information`` (n,): Fisher's, else the observed one."""
+        graph, eta = self.graph, pt.dvector("eta")
+        d = derivatives(graph.family, graph.y, graph.w, eta, graph.phi)
+        weights = d.observed if d.expected is None else d.expected
+        return self.function([graph.y, graph.w, eta, graph.log_phi], [weights])
+
+    @cached_property
+    def score_phi_slope(self) -> Function:
+        """``(y, w, eta, log_phi) -> d score / d log phi`` (n,)."""
+        graph, eta, v = self.graph, pt.dvector("eta"), pt.dvector("v")
+        d = derivatives(graph.family, graph.y, graph.w, eta, graph.phi)
+        # log phi is one number for all rows: a derivative by row is that of v'score, twice. It is
+        # linear in v, so any v will do.
+        slope = grad(grad((v * d.score).sum(), graph.log_phi), v)
+        slope = clone_replace(slope, {v: pt.ones_like(eta)}, rebuild_strict=False)
+        return self.function([graph.y, graph.w, eta, graph.log_phi], [slope])
+
+    @cached_property
+    def forward(self) -> Function:
+        """``mu -> eta``, each (n,)."""
+        mu = pt.dvector("mu")
         return self.function([mu], [self.graph.family.link.forward(mu)])
 
     @cached_property
-    def scaled_design(self) -> Callable[..., Any]:
-        """``(theta, *Z) -> M`` (n, K)."""
+    def scaled_design(self) -> Function:
+        """``(*Z, theta) -> M`` (n, K)."""
         graph = self.graph
-        return self.function([graph.theta, *graph.Z], [scaled_design(graph)])
+        return self.function([*graph.Z, graph.theta], [scaled_design(graph)])
 
     @cached_property
-    def covariance_factors(self) -> Callable[..., Any]:
+    def covariance_factors(self) -> Function:
         """``theta -> Lambda`` of every term."""
         return self.function([self.graph.theta], covariance_factors(self.graph))
 
     @cached_property
-    def value_and_gradient(self) -> Callable[..., Any]:
+    def covariance_pullback(self) -> Function:
+        """``(theta, *C) -> gradient in theta`` of ``sum_t trace(C_t' Lambda_t)``, C_t (k, k)."""
+        graph = self.graph
+        weights = [pt.dmatrix() for _ in graph.term_widths]
+        products = zip(weights, covariance_factors(graph), strict=True)
+        total = pt.add(*((C * Lambda).sum() for C, Lambda in products), pt.zeros(()))
+        # Without random effects nothing depends on theta.
+        slope = grad(total, graph.theta, disconnected_inputs="ignore")
+        return self.function([graph.theta, *weights], [slope])
+
+    @cached_property
+    def value_and_gradient(self) -> Function:
         """``(*data, beta, theta, log_phi, u) -> (log-likelihood, gradient)`` at the mode u."""
         graph = self.graph
         if self.approximation.nAGQ > 1:
@@ -116,7 +138,7 @@ class CompiledModel:
         return self.function([*graph.data, *graph.parameters, graph.u], [loglik, gradient])
 
     @cached_property
-    def profiled(self) -> tuple[Callable[..., Any], Callable[..., Any]]:
+    def profiled(self) -> tuple[Function, Function]:
         """nAGQ = 0, at the joint mode of (beta, u).
 
         ``(*data, beta, theta, log_phi, u) -> (log-likelihood, direct gradient, v_beta, v_u)`` and,
@@ -129,19 +151,19 @@ class CompiledModel:
         return direct, self.function([*inputs, parts.s_beta, parts.s_u], [parts.implicit])
 
     @cached_property
-    def mean(self) -> Callable[..., Any]:
+    def mean(self) -> Function:
         """``eta -> mu``, each (n,)."""
         eta = pt.dvector("eta")
         return self.function([eta], [self.graph.family.link.mean(eta)])
 
     @cached_property
-    def variance(self) -> Callable[..., Any]:
+    def variance(self) -> Function:
         """``(mu, phi) -> V``, the variance function (n,) for unit weight."""
         mu, phi = pt.dvector("mu"), pt.dscalar("phi")
         return self.function([mu, phi], [variance(self.graph.family, mu, phi)])
 
     @cached_property
-    def unit_deviance(self) -> Callable[..., Any]:
+    def unit_deviance(self) -> Function:
         """``(y, eta, phi) -> deviance`` of every row (n,) for unit weight."""
         y, eta, phi = pt.dvector("y"), pt.dvector("eta"), pt.dscalar("phi")
         family = self.graph.family
@@ -149,10 +171,32 @@ class CompiledModel:
         return self.function([y, eta, phi], [deviance])
 
     @cached_property
-    def mean_slope(self) -> Callable[..., Any]:
+    def averaged_mean(self) -> Function | None:
+        """``(eta, s) -> (m, dm/deta, dm/ds)``, each (n,): m the mean over normal predictors.
+
+        None where the link has no closed form for it.
+        """
+        eta, s = pt.dvector("eta"), pt.dvector("s")
+        mean = self.graph.family.link.averaged_mean(eta, s)
+        if mean is None:
+            return None
+        slopes = grad(mean.sum(), [eta, s], disconnected_inputs="ignore")
+        return self.function([eta, s], [mean, *slopes])
+
+    @cached_property
+    def mean_slope(self) -> Function:
         """``eta -> d mu / d eta``, each (n,)."""
         eta = pt.dvector("eta")
         return self.function([eta], [grad(self.graph.family.link.mean(eta).sum(), eta)])
+
+    @cached_property
+    def mean_bends(self) -> Function:
+        """``eta -> (d2 mu / d eta2, d3 mu / d eta3)``, each (n,)."""
+        eta = pt.dvector("eta")
+        slope = grad(self.graph.family.link.mean(eta).sum(), eta)
+        second = grad(slope.sum(), eta, disconnected_inputs="ignore")
+        third = grad(second.sum(), eta, disconnected_inputs="ignore")
+        return self.function([eta], [second, third])
 
 
 def compile_model(
@@ -165,7 +209,7 @@ def compile_model(
     ArgumentError
         If the backend is unknown.
     """
-    mode_of(backend)
+    check_backend(backend)
     key = (model.signature, approximation, backend)
     if key not in _cache:
         _cache[key] = CompiledModel(GLMMGraph.of(model), approximation, backend)

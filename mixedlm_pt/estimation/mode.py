@@ -1,13 +1,14 @@
 """Joint mode by damped Newton, outside the graph."""
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
 import scipy.linalg as sl
 
 from mixedlm_pt._typing import FloatArray
-from mixedlm_pt.compile import CompiledModel
+from mixedlm_pt.compile import BoundFunction, CompiledModel
 from mixedlm_pt.linalg import KERNELS
 from mixedlm_pt.model import GLMM
 
@@ -87,9 +88,7 @@ class ModeFinder:
         """``Z Lambda`` by row, shape (n, K)."""
         if self.structure is None:
             return np.empty((self.model.n, 0))
-        M: FloatArray = self.compiled.scaled_design(theta, *(t.Z for t in self.model.design.terms))[
-            0
-        ]
+        M: FloatArray = self.bound_design(theta)[0]
         return M
 
     def linear_predictor(self, beta: FloatArray, u: FloatArray, M: FloatArray) -> FloatArray:
@@ -162,15 +161,23 @@ class ModeFinder:
 
     def beta_block(self, M: FloatArray, packed: FloatArray, D: FloatArray) -> BetaBlock | None:
         """beta's part of the joint information; None if its Schur complement is not definite."""
-        weighted = D[:, None] * self.X
-        B = self.transpose_product(M, weighted)
-        correction = self.solve(packed, B)
-        S = self.X.T @ weighted - B.T @ correction
+        S, correction = self.beta_information(M, packed, D)
+        if not np.isfinite(S).all():
+            return None
         try:
             factor = sl.cho_factor(S)
         except np.linalg.LinAlgError:
             return None
         return BetaBlock(sl.cho_solve(factor, np.eye(len(S))), correction)
+
+    def beta_information(
+        self, M: FloatArray, packed: FloatArray, D: FloatArray
+    ) -> tuple[FloatArray, FloatArray]:
+        """Schur complement ``X'DX - B'H^-1 B`` (p, p), and ``H^-1 B`` (q, p)."""
+        weighted = D[:, None] * self.X
+        B = self.transpose_product(M, weighted)
+        correction = self.solve(packed, B)
+        return self.X.T @ weighted - B.T @ correction, correction
 
     def information(
         self, mode: Mode, M: FloatArray, log_phi: float
@@ -218,7 +225,26 @@ class ModeFinder:
                 return Mode(beta, u, value, step.decrement, n_newton, True)
         return Mode(best_beta, best_u, best_value, np.nan, MAX_NEWTON, False)
 
+    def working_information(self, eta: FloatArray, log_phi: float) -> FloatArray:
+        """Information of every row in eta, (n,), that the Laplace approximation has."""
+        D: FloatArray
+        if self.compiled.approximation.laplace_weights == "expected":
+            D = self.compiled.expected_information(self.y, self.w, eta, np.asarray(log_phi))[0]
+        else:
+            _, _, D = self.density(eta, log_phi)
+        return D
+
     def density(self, eta: FloatArray, log_phi: float) -> tuple[Any, Any, Any]:
         """Log density, score and observed information, each (n,), with prior weights."""
-        logp, score, D = self.compiled.density(self.y, self.w, eta, np.asarray(log_phi))
+        logp, score, D = self.bound_density(eta, np.asarray(log_phi))
         return logp, score, D
+
+    @cached_property
+    def bound_density(self) -> BoundFunction:
+        """``(eta, log_phi) -> (log density, score, observed information)`` of these data."""
+        return self.compiled.density.bind(self.y, self.w)
+
+    @cached_property
+    def bound_design(self) -> BoundFunction:
+        """``theta -> M`` of these data."""
+        return self.compiled.scaled_design.bind(*(t.Z for t in self.model.design.terms))

@@ -1,12 +1,13 @@
 """The criterion as a function of one parameter vector, with the mode warm-started."""
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 import scipy.linalg as sl
 
 from mixedlm_pt._typing import FloatArray
-from mixedlm_pt.compile import Approximation, compile_model
+from mixedlm_pt.compile import Approximation, BoundFunction, compile_model
 from mixedlm_pt.estimation.mode import Mode, ModeFinder
 from mixedlm_pt.graph import data_of
 from mixedlm_pt.model import GLMM
@@ -51,7 +52,6 @@ class Objective:
         self.model, self.approximation = model, approximation
         self.compiled = compile_model(model, approximation, backend)
         self.finder = ModeFinder(model, self.compiled)
-        self.data = data_of(model)
         self.beta, self.u = np.zeros(model.p), np.zeros(model.q)
         self.n_evaluations = 0
         self.n_newton = 0
@@ -96,9 +96,13 @@ class Objective:
         self, theta: FloatArray, log_phi: float, M: FloatArray, mode: Mode
     ) -> tuple[float, FloatArray]:
         """Log-likelihood and gradient at the mode."""
-        arguments = (*self.data, mode.beta, theta, np.asarray(log_phi), mode.u)
-        loglik, gradient = self.compiled.value_and_gradient(*arguments)
+        loglik, gradient = self.bound_criterion(mode.beta, theta, np.asarray(log_phi), mode.u)
         return float(loglik), gradient
+
+    @cached_property
+    def bound_criterion(self) -> BoundFunction:
+        """``(beta, theta, log_phi, u) -> (log-likelihood, gradient)`` of these data."""
+        return self.compiled.value_and_gradient.bind(*data_of(self.model))
 
     def full(self, best: Evaluation) -> FloatArray:
         """(beta, theta, log phi), shape (n_par,), whichever of them ``par`` holds."""
@@ -111,7 +115,11 @@ class Objective:
     def conditional_covariance(self, best: Evaluation) -> FloatArray:
         """Covariance of beta given theta and phi, shape (p, p); NaN if it does not exist."""
         _, theta, log_phi = self.split(best.par)
-        _, block = self.finder.information(best.mode, self.finder.scaled_design(theta), log_phi)
+        M = self.finder.scaled_design(theta)
+        eta = self.finder.linear_predictor(best.mode.beta, best.mode.u, M)
+        D = self.finder.working_information(eta, log_phi)
+        _, packed = self.finder.factor(D, M)
+        block = self.finder.beta_block(M, packed, D)
         return np.full((self.model.p,) * 2, np.nan) if block is None else block.covariance
 
 
@@ -125,14 +133,21 @@ class ProfiledObjective(Objective):
     ) -> tuple[float, FloatArray]:
         """Log-likelihood and gradient at the joint mode, which moves with the parameters."""
         finder = self.finder
-        arguments = (*self.data, mode.beta, theta, np.asarray(log_phi), mode.u)
-        direct, implicit = self.compiled.profiled
+        arguments = (mode.beta, theta, np.asarray(log_phi), mode.u)
+        direct, implicit = self.bound_profiled
         loglik, gradient, v_beta, v_u = direct(*arguments)
         packed, block = finder.information(mode, M, log_phi)
         if block is None:
             return -np.inf, gradient
         s_beta, s_u = finder.solve_joint(packed, block, v_beta, v_u)
         return float(loglik), gradient + implicit(*arguments, s_beta, s_u)[0]
+
+    @cached_property
+    def bound_profiled(self) -> tuple[BoundFunction, BoundFunction]:
+        """`CompiledModel.profiled` of these data."""
+        direct, implicit = self.compiled.profiled
+        data = data_of(self.model)
+        return direct.bind(*data), implicit.bind(*data)
 
     def covariance(self, best: Evaluation, covariance: FloatArray) -> FloatArray:
         """As lme4 for nAGQ = 0: beta's covariance is the conditional one."""

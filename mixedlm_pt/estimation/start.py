@@ -69,6 +69,11 @@ def starting_values(
     D = np.maximum(finder.density(eta, log_phi)[2], 0.0)
     _, packed = finder.factor(D, M)
     block = finder.beta_block(M, packed, D)
+    if not np.isfinite(D).all():
+        raise EstimationError(
+            "the predictors reproduce the response exactly, so its dispersion is zero and the "
+            "likelihood has no maximum. Is the response computed from the predictors?"
+        )
     if block is None:
         raise EstimationError(
             "the information of the fixed effects is singular at the starting values; rescale the "
@@ -107,7 +112,7 @@ def glm_start(objective: Objective) -> tuple[FloatArray, float]:
     model, finder = objective.model, objective.finder
     empty, u = np.zeros((model.n, 0)), np.zeros(0)
     mean = np.average(finder.y, weights=finder.w)
-    constant = float(objective.compiled.forward(np.asarray(mean))[0])
+    constant = float(objective.compiled.forward(np.array([mean]))[0][0])
     solution = np.linalg.lstsq(finder.X, constant - finder.offset, rcond=None)[0]
     beta = np.asarray(solution, np.float64)
     eta = finder.offset + finder.X @ beta

@@ -9,7 +9,7 @@ from mixedlm_pt.compile import Approximation
 from mixedlm_pt.design import build_design
 from mixedlm_pt.estimation import Objective
 from mixedlm_pt.families import FAMILIES
-from mixedlm_pt.graph import adaptive_quadrature
+from mixedlm_pt.graph import adaptive_quadrature, data_of
 from mixedlm_pt.model import GLMM
 from tests.contracts.problems import problem
 
@@ -84,7 +84,7 @@ def test_one_node_is_laplace(family, link):
     inputs = [*graph.data, *graph.parameters, graph.u]
     one_node = objective.compiled.function(inputs, [adaptive_quadrature(graph, 1)])
     beta, theta, log_phi = objective.split(par)
-    (loglik,) = one_node(*objective.data, beta, theta, np.asarray(log_phi), at.mode.u)
+    (loglik,) = one_node(*data_of(model), beta, theta, np.asarray(log_phi), at.mode.u)
     assert float(loglik) == pytest.approx(at.loglik, rel=1e-12)
 
 

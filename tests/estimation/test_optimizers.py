@@ -99,11 +99,11 @@ def test_a_start_where_nothing_can_be_evaluated_is_an_error():
 
 def test_data_of_the_same_structure_share_one_compilation(monkeypatch):
     compiled = []
-    compile_function = functions.pytensor.function
+    compile_function = functions.CompiledModel.function
 
-    def counted(*arguments, **options):
+    def counted(*arguments):
         compiled.append(arguments)
-        return compile_function(*arguments, **options)
+        return compile_function(*arguments)
 
     def fit(n, n_levels, formula, **arguments):
         rng = np.random.default_rng(n)
@@ -113,7 +113,7 @@ def test_data_of_the_same_structure_share_one_compilation(monkeypatch):
         data["y"] = rng.poisson(np.exp(1.0 + b[:, 0] + b[:, 1] * data.x))
         return mlm.glmer(formula, data, "poisson", **arguments).summary()
 
-    monkeypatch.setattr(functions.pytensor, "function", counted)
+    monkeypatch.setattr(functions.CompiledModel, "function", counted)
     monkeypatch.setattr(functions, "_cache", type(functions._cache)())
     fit(80, 10, "y ~ x + (x | g)")
     first = len(compiled)
