@@ -1,7 +1,11 @@
 """Exceptions and warnings of mixedlm_pt; each also is the builtin a caller would catch."""
 
 import difflib
+import warnings
 from collections.abc import Iterable
+from pathlib import Path
+
+_PACKAGE = str(Path(__file__).parent)
 
 
 class MixedlmError(Exception):
@@ -32,6 +36,10 @@ class EstimationError(MixedlmError, ArithmeticError):
     """The criterion cannot be evaluated, so there is nothing to report."""
 
 
+class MissingPackageError(MixedlmError, ImportError):
+    """A verb needs a package that is not installed; the message says how to install it."""
+
+
 class MixedlmWarning(UserWarning):
     """Base class of every warning that mixedlm_pt issues."""
 
@@ -46,6 +54,11 @@ class SingularFitWarning(MixedlmWarning):
 
 class RankDeficiencyWarning(MixedlmWarning):
     """Columns of the fixed-effects design were dropped because others determine them."""
+
+
+def warn(message: str, category: type[Warning]) -> None:
+    """Warn at the line outside this package that led here, however deep the call is."""
+    warnings.warn(message, category, skip_file_prefixes=(_PACKAGE,))
 
 
 def unknown_name(kind: str, name: object, known: Iterable[str]) -> ArgumentError:

@@ -89,22 +89,38 @@ class Fit:
     @property
     def beta(self) -> FloatArray:
         """Fixed-effects coefficients, shape (p,), link scale."""
-        return self.estimate.beta
+        return read_only(self.estimate.beta)
 
     @property
     def theta(self) -> FloatArray:
         """Entries of Lambda, shape (n_theta,); absolute, so that b = Lambda u needs no sigma."""
-        return self.estimate.theta
+        return read_only(self.estimate.theta)
 
     @property
     def u(self) -> FloatArray:
         """Conditional mode of the spherical effects, shape (q,)."""
-        return self.estimate.u
+        return read_only(self.estimate.u)
 
     @cached_property
     def Lambda(self) -> tuple[FloatArray, ...]:
         """Covariance factor of every term, each (k, k)."""
-        return tuple(np.asarray(factor) for factor in self.compiled.covariance_factors(self.theta))
+        factors = self.compiled.covariance_factors(self.estimate.theta)
+        return tuple(read_only(np.asarray(factor)) for factor in factors)
+
+    @cached_property
+    def d_Lambda(self) -> tuple[FloatArray, ...]:
+        """``d Lambda / d theta`` of every term, each (k, k, n_theta), from the symbolic factor."""
+        pullback, theta = self.compiled.covariance_pullback, self.estimate.theta
+        units = [np.zeros((k, k)) for k in self.model.term_widths]
+        derivatives = []
+        for unit in units:
+            derivative = np.empty((*unit.shape, self.model.n_theta))
+            for entry in np.ndindex(unit.shape):
+                unit[entry] = 1.0
+                derivative[entry] = pullback(theta, *units)[0]
+                unit[entry] = 0.0
+            derivatives.append(derivative)
+        return tuple(map(read_only, derivatives))
 
     @cached_property
     def b(self) -> tuple[FloatArray, ...]:
@@ -118,25 +134,24 @@ class Fit:
             first = 0
             for t in terms:
                 k = self.model.term_widths[t]
-                modes[t] = by_level[:, first : first + k] @ self.Lambda[t].T
+                modes[t] = read_only(by_level[:, first : first + k] @ self.Lambda[t].T)
                 first += k
         return tuple(modes)
 
     @cached_property
     def scaled_design(self) -> FloatArray:
         """``Z Lambda`` by row, shape (n, K); see `linalg.ops`."""
-        return self.finder.scaled_design(self.theta)
+        return self.finder.scaled_design(self.estimate.theta)
 
     @cached_property
     def eta(self) -> FloatArray:
         """Linear predictor at the mode, shape (n,)."""
-        return self.finder.linear_predictor(self.beta, self.u, self.scaled_design)
+        return read_only(self.finder.linear_predictor(self.beta, self.u, self.scaled_design))
 
     @cached_property
     def mu(self) -> FloatArray:
         """Conditional mean at the mode, shape (n,), response scale."""
-        mu: FloatArray = self.compiled.mean(self.eta)[0]
-        return mu
+        return read_only(self.compiled.mean(self.eta)[0])
 
     @property
     def n_par(self) -> int:
@@ -176,6 +191,13 @@ class Fit:
         on_boundary = self.outcome.on_boundary
         first = 0 if self.approximation.nAGQ == 0 else self.model.p
         return on_boundary[first : first + self.model.n_theta]
+
+
+def read_only(values: FloatArray) -> FloatArray:
+    """The same numbers, which cannot be changed in place."""
+    view = values.view()
+    view.flags.writeable = False
+    return view
 
 
 def refitted[AnyFit: Fit](

@@ -68,6 +68,14 @@ class GLMM:
         )
 
     @cached_property
+    def column_slices(self) -> tuple[slice, ...]:
+        """Where each term's columns stand in a row of Z Lambda, shape (n, K)."""
+        order = [t for terms in self.factor_terms for t in terms]
+        ends = np.cumsum([0, *(self.term_widths[t] for t in order)]).tolist()
+        places = dict(zip(order, (slice(a, b) for a, b in pairwise(ends)), strict=True))
+        return tuple(places[t] for t in range(len(order)))
+
+    @cached_property
     def theta_slices(self) -> tuple[slice, ...]:
         """Where each term's parameters stand in theta."""
         widths = zip(self.covariances, self.term_widths, strict=True)
@@ -106,7 +114,7 @@ class GLMM:
         return tuple(slice(a, b) for a, b in pairwise(ends))
 
     def with_response(self, design: Design) -> "GLMM":
-        """The model of a design that differs in nothing but its response."""
+        """The model of a design with another response, or other columns of X, and the same Z."""
         other = replace(self, design=design)
         # The grouping is the same; finding its structure again costs more than a small fit.
         other.__dict__["structure"] = self.structure

@@ -87,8 +87,8 @@ def index_label(label: object) -> str:
 
 
 def is_p_value(name: str) -> bool:
-    """Whether a column holds p-values: ``Pr(>Chisq)``, ``Pr(>|z|)``."""
-    return name.startswith("Pr(")
+    """Whether a column holds p-values: ``Pr(>Chisq)``, ``Pr(>|z|)``, emmeans' ``p.value``."""
+    return name.startswith("Pr(") or name in ("p.value", "p_value")
 
 
 def column_cells(name: str, values: pd.Series) -> list[str]:
@@ -115,8 +115,13 @@ def with_decimals(places: int) -> Format:
 FORMATS: dict[str, Format] = {
     "npar": with_decimals(0),
     "Df": with_decimals(0),
+    "df": with_decimals(0),
+    "null": with_decimals(0),
     "AIC": with_decimals(2),
     "AICc": with_decimals(2),
+    "delta": with_decimals(2),
+    "weight": with_decimals(3),
+    "evidence": with_decimals(1),
     "BIC": with_decimals(2),
     "logLik": with_decimals(3),
     "-2*log(L)": with_decimals(2),

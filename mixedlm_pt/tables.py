@@ -1,5 +1,6 @@
 """Numbers and tables as text and as HTML, aligned whatever the names are."""
 
+import unicodedata
 from collections.abc import Iterable, Sequence
 from html import escape
 
@@ -16,6 +17,7 @@ P_SMALLEST = 2.2e-16
 LEGEND = "Signif. codes:  0 ‘***’ 0.001 ‘**’ 0.01 ‘*’ 0.05 ‘.’ 0.1 ‘ ’ 1"  # noqa: RUF001
 # Inherited, because tables of pages without a document type have black text of their own.
 TABLE_STYLE = "color: inherit; font-size: inherit; margin: 0.8em 0"
+CELL_STYLE = "padding: 0.15em 0.5em"
 CAPTION_STYLE = "caption-side: top; text-align: left; color: inherit"
 STARS = ((0.001, "***"), (0.01, "**"), (0.05, "*"), (0.1, "."))
 
@@ -65,13 +67,27 @@ def stars(values: Iterable[float]) -> list[str]:
     return [next((mark for limit, mark in STARS if value < limit), "") for value in values]
 
 
+def display_width(text: str) -> int:
+    """Columns that a text takes in a terminal: two for wide letters, none for combining ones."""
+    if text.isascii():
+        return len(text)
+    wide = sum(unicodedata.east_asian_width(letter) in "WF" for letter in text)
+    return len(text) + wide - sum(unicodedata.combining(letter) > 0 for letter in text)
+
+
+def padded(text: str, width: int, to_left: bool = False) -> str:
+    """A text filled with spaces to a display width, aligned to the right or to the left."""
+    spaces = " " * (width - display_width(text))
+    return f"{text}{spaces}" if to_left else f"{spaces}{text}"
+
+
 def text_table(header: Sequence[str], rows: Sequence[Sequence[str]], left: Iterable[int]) -> str:
     """Columns aligned to the right, those in ``left`` to the left."""
-    widths = [max(map(len, column)) for column in zip(header, *rows, strict=True)]
+    widths = [max(map(display_width, column)) for column in zip(header, *rows, strict=True)]
     to_left = set(left)
     lines = [
         " ".join(
-            cell.ljust(width) if j in to_left else cell.rjust(width)
+            padded(cell, width, j in to_left)
             for j, (cell, width) in enumerate(zip(row, widths, strict=True))
         ).rstrip()
         for row in (header, *rows)
@@ -92,7 +108,7 @@ def html_table(
     def cell(j: int, content: str, scope: str = "") -> str:
         side = "left" if j in to_left else "right"
         start, end = (f'th scope="{scope}"', "th") if scope else ("td", "td")
-        return f'<{start} style="text-align: {side}">{escape(content)}</{end}>'
+        return f'<{start} style="text-align: {side}; {CELL_STYLE}">{escape(content)}</{end}>'
 
     def line(cells: Sequence[str], scopes: Sequence[str]) -> str:
         filled = map(cell, range(len(cells)), cells, scopes)

@@ -1,10 +1,13 @@
 """Long work in independent pieces: in parallel, with progress, interruptible."""
 
 from collections.abc import Callable, Sequence
+from typing import Any
 
 import numpy as np
 from joblib import Parallel, delayed
 from rich.progress import Progress
+
+from mixedlm_pt.errors import ArgumentError
 
 
 def run_tasks[Task, Outcome](
@@ -34,7 +37,8 @@ def run_tasks[Task, Outcome](
     Returns
     -------
     list
-        Shorter than ``tasks`` after a KeyboardInterrupt, which is not raised again.
+        Shorter than ``tasks`` after a KeyboardInterrupt, which is raised again only if nothing is
+        finished.
     """
     outcomes: list[Outcome] = []
     with Progress(disable=not progress) as bar:
@@ -48,6 +52,8 @@ def run_tasks[Task, Outcome](
                 bar.advance(row)
         except KeyboardInterrupt:
             stream.close()
+            if not outcomes:
+                raise
     return outcomes
 
 
@@ -55,3 +61,21 @@ def spawn_seeds(seed: int | np.random.SeedSequence | None, n: int) -> list[np.ra
     """One independent seed a task, the same whichever process runs it."""
     parent = seed if isinstance(seed, np.random.SeedSequence) else np.random.SeedSequence(seed)
     return parent.spawn(n)
+
+
+def recorded_seed(seed: Any) -> Any:
+    """The seed, or for None a new one that can be written down and given again."""
+    return np.random.SeedSequence().entropy if seed is None else seed
+
+
+def positive_integer(name: str, value: Any) -> int:
+    """The value of an argument that counts something.
+
+    Raises
+    ------
+    ArgumentError
+    """
+    is_integer = isinstance(value, int | np.integer) and not isinstance(value, bool)
+    if not (is_integer and value > 0):
+        raise ArgumentError(f"{name} is {value!r}; it must be a positive integer.")
+    return int(value)

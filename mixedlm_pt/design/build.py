@@ -1,6 +1,5 @@
 """From formula and data to the arrays of a model."""
 
-import warnings
 from collections.abc import Mapping
 
 import numpy as np
@@ -22,7 +21,7 @@ from mixedlm_pt.design.rows import omitted_rows
 from mixedlm_pt.design.table import Table
 from mixedlm_pt.design.types import Design, Specification
 from mixedlm_pt.design.values import Factor, Value
-from mixedlm_pt.errors import DataError, RankDeficiencyWarning, unknown_name
+from mixedlm_pt.errors import DataError, RankDeficiencyWarning, unknown_name, warn
 from mixedlm_pt.families import Family
 from mixedlm_pt.formula import Node, parse_formula
 
@@ -155,11 +154,10 @@ def _independent(columns: Columns) -> IntArray:
     dropped = [name for k, name in enumerate(columns.names) if k not in kept]
     if dropped:
         is_one = len(dropped) == 1
-        warnings.warn(
+        warn(
             f"the fixed-effects model matrix is rank deficient; "
             f"{'column' if is_one else f'{len(dropped)} columns'} {', '.join(dropped)} "
             f"{'is' if is_one else 'are'} determined by others and dropped",
             RankDeficiencyWarning,
-            stacklevel=3,
         )
     return kept

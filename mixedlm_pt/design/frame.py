@@ -154,11 +154,14 @@ class Frame:
         return total
 
 
-def used_nodes(formula: Formula, bars: Sequence[Bar]) -> list[Node]:
-    """The nodes of the right-hand side with the given bars."""
+def used_nodes(
+    formula: Formula, bars: Sequence[Bar], grouped: Sequence[Bar] | None = None
+) -> list[Node]:
+    """The nodes of the right-hand side with the given bars; the groups of ``grouped`` only."""
     nodes = [atom for term in formula.fixed.terms for atom in term]
     nodes += formula.offsets
     for bar in bars:
         nodes += bar.terms.atoms.values()
+    for bar in bars if grouped is None else grouped:
         nodes += bar.group.parts
     return nodes

@@ -15,12 +15,13 @@ from mixedlm_pt.design.response import (
     check_response,
     check_weights,
     count_nodes,
+    has_trials,
     response_values,
 )
 from mixedlm_pt.design.rows import omitted_rows
 from mixedlm_pt.design.table import Table
 from mixedlm_pt.design.types import Design, GroupingFactor, NewDesign, Response, Specification
-from mixedlm_pt.design.values import Factor, Value, as_factor, level_label
+from mixedlm_pt.design.values import Factor, Value, as_factor, first_place, level_label
 from mixedlm_pt.errors import ArgumentError, DataError, FormulaError
 from mixedlm_pt.formula import Node, parse_random, variables
 
@@ -30,8 +31,10 @@ def new_design(
     newdata: object,
     *,
     terms: Sequence[int] | None = None,
+    drawn: Sequence[int] = (),
     allow_new_levels: bool = False,
     require_response: bool = False,
+    require_trials: bool = False,
     weights: RowArgument = None,
     offset: RowArgument = None,
 ) -> NewDesign:
@@ -47,10 +50,16 @@ def new_design(
     terms : sequence of int, optional
         Positions in ``design.terms`` of the random-effects terms to evaluate, default all; the new
         data need the columns of these only.
+    drawn : sequence of int
+        Positions of those terms among them whose effects are drawn anew or averaged over: the
+        new data need not have their grouping factors, and where no other term needs a factor
+        every row is in a level that the fit has not seen.
     allow_new_levels : bool
         Append levels of a grouping factor that the fit has not seen instead of an error.
     require_response : bool
         Evaluate the response as well.
+    require_trials : bool
+        Refuse new data that do not say how often each row of a binomial response is tried.
     weights, offset : str or array, optional
         In place of what was given to the fit. An ``offset`` array of the fit has to be replaced.
 
@@ -63,9 +72,13 @@ def new_design(
     """
     specification = design.specification
     table = Table(newdata)
+    if require_trials and weights is None:
+        _check_trials(specification, table)
     chosen = range(len(design.terms)) if terms is None else terms
     labels = {design.terms[t].label for t in chosen}
     bars = [bar for bar in specification.formula.bars if bar.label in labels]
+    held = labels - {design.terms[t].label for t in drawn}
+    grouped = [bar for bar in bars if bar.label in held]
     if specification.offset.rows is not None and offset is None:
         raise ArgumentError(
             "the model was fitted with an array as offset; give offset= for the new data, too"
@@ -73,22 +86,25 @@ def new_design(
     w_argument = _argument(weights, specification.weights, table)
     offset_argument = _argument(offset, specification.offset, table)
 
-    nodes = used_nodes(specification.formula, bars)
+    nodes = used_nodes(specification.formula, bars, grouped)
     nodes += [] if offset_argument.node is None else [offset_argument.node]
     nodes += [specification.formula.response] if require_response else []
     omitted = omitted_rows(table, column_names(nodes, table), "omit")
     evaluator = Evaluator(table, deepcopy(dict(specification.states)), dict(specification.kinds))
     frame = Frame(specification.formula, evaluator, ~omitted)
 
-    values = _with_fitted_levels(frame.predictors(bars), specification)
+    values = with_fitted_levels(frame.predictors(bars), specification)
     columns = model_columns(specification.formula.fixed, values, specification.contrasts, frame.n)
     fitted = {factor.name: factor for factor in design.factors}
     grouping = {
         name: _checked_levels(
             matched_factor(fitted[name], parts), fitted[name], frame.index, allow_new_levels
         )
-        for name, parts in frame.groups(bars).items()
+        for name, parts in frame.groups(grouped).items()
     }
+    for bar in bars:
+        name = bar.group.name
+        grouping.setdefault(name, _unseen_level(fitted[name], frame.n))
     factors, new_terms = random_terms(bars, grouping, values, specification.contrasts, frame.n)
     return NewDesign(
         X=np.ascontiguousarray(columns.matrix[:, specification.kept]),
@@ -135,7 +151,7 @@ def _argument(given: RowArgument, fitted: PerRow, table: Table) -> PerRow:
     return PerRow(fitted.name, fitted.node) if given is None else per_row(given, fitted.name, table)
 
 
-def _with_fitted_levels(values: dict[str, Value], specification: Specification) -> dict[str, Value]:
+def with_fitted_levels(values: dict[str, Value], specification: Specification) -> dict[str, Value]:
     """The predictors with the levels that the fit knows.
 
     Raises
@@ -180,6 +196,12 @@ def _checked_levels(
     return factor
 
 
+def _unseen_level(fitted: GroupingFactor, n: int) -> GroupingFactor:
+    """The factor for n rows of one level that the fit has not seen."""
+    levels = fitted.levels.append(pd.Index(["(new)"], dtype=object))
+    return GroupingFactor(fitted.name, levels, np.full(n, fitted.n_levels, np.int64))
+
+
 def _weights(frame: Frame, specification: Specification, argument: PerRow) -> FloatArray:
     """Trials or prior weights as far as the new data state them, 1 elsewhere, shape (n,)."""
     table = frame.evaluator.table
@@ -206,3 +228,32 @@ def _response(frame: Frame, specification: Specification, argument: PerRow) -> R
         frame, specification.family, specification.weights.is_given, specification.response_levels
     )
     return check_response(observed, w, formula.response_text, frame.index, specification.family)
+
+
+def _check_trials(specification: Specification, table: Table) -> None:
+    """Refuse new data that do not say how often every row of a binomial response is tried.
+
+    Raises
+    ------
+    ColumnNotFoundError, DataError, ArgumentError
+    """
+    family, weights = specification.family, specification.weights
+    if not has_trials(family):
+        return
+    if weights.rows is not None:
+        raise ArgumentError(
+            "the fit got its numbers of trials as an array, so that new data cannot state theirs; "
+            "give weights= here, or fit with weights='name of a column'."
+        )
+    counts = count_nodes(specification.formula.response, family, weights.is_given)
+    nodes = [] if weights.node is None else [weights.node]
+    nodes += [] if counts is None else [counts.trials]
+    for name in (variable.name for node in nodes for variable in variables(node)):
+        # An unknown name is an error of the table's own.
+        table.series(name)
+        missing = table.missing(name)
+        if missing.any():
+            raise DataError(
+                f"newdata has no {name!r}, which the numbers of trials need, in {missing.sum():,} "
+                f"of {table.n:,} rows, first at row {table.index[first_place(missing)]}."
+            )

@@ -4,6 +4,7 @@ from typing import ClassVar
 
 import numpy as np
 import pytensor.tensor as pt
+from scipy.special import bdtr, bdtrc
 
 from mixedlm_pt._typing import FloatArray, Scalar, Vector
 from mixedlm_pt.families.family import Family
@@ -30,3 +31,10 @@ class Binomial(Family):
         self, rng: np.random.Generator, mu: FloatArray, phi: float, w: FloatArray
     ) -> FloatArray:
         return rng.binomial(np.asarray(np.rint(w), dtype=np.int64), mu) / w
+
+    def tails(
+        self, y: FloatArray, mu: FloatArray, phi: float, w: FloatArray
+    ) -> tuple[FloatArray, FloatArray]:
+        trials, successes = np.asarray(np.rint(w), dtype=np.int64), np.rint(w * y)
+        lower, upper = bdtr(successes, trials, mu), bdtrc(successes, trials, mu)
+        return np.asarray(lower, np.float64), np.asarray(upper, np.float64)

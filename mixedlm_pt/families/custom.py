@@ -11,6 +11,7 @@ from mixedlm_pt.families.links import LINKS, Link, Mean
 from mixedlm_pt.families.support import RealNumbers, Support
 
 type LogDensity = Callable[[Vector, Mean, Scalar], Vector]
+type Distribution = Callable[[FloatArray, FloatArray, float, FloatArray], FloatArray]
 type Sampler = Callable[[np.random.Generator, FloatArray, float, FloatArray], FloatArray]
 
 
@@ -28,6 +29,8 @@ class CustomFamily(Family):
         Any link.
     random : callable ``(rng, mu, phi, w) -> array``, optional
         Draws responses; needed by ``simulate`` and the parametric bootstrap only.
+    cdf : callable ``(y, mu, phi, w) -> array``, optional
+        ``P(Y <= y)``; needed by quantile residuals only.
     has_dispersion : bool
         Whether ``phi`` occurs in the density: a positive parameter, then estimated by ML.
     phi_scales_variance : bool
@@ -53,6 +56,7 @@ class CustomFamily(Family):
         link: str | Link | type[Link],
         *,
         random: Sampler | None = None,
+        cdf: Distribution | None = None,
         has_dispersion: bool = False,
         phi_name: str = "phi",
         phi_scales_variance: bool = True,
@@ -67,7 +71,7 @@ class CustomFamily(Family):
         self.phi_name = phi_name
         self.phi_scales_variance = has_dispersion and phi_scales_variance
         self.support = RealNumbers() if support is None else support
-        self._logp, self._random = logp, random
+        self._logp, self._random, self._cdf = logp, random, cdf
         super().__init__(link)
 
     @property
@@ -92,6 +96,24 @@ class CustomFamily(Family):
                 f"family {self.name!r} cannot simulate: pass CustomFamily(..., random=function)."
             )
         return self._random(rng, mu, phi, w)
+
+    def tails(
+        self, y: FloatArray, mu: FloatArray, phi: float, w: FloatArray
+    ) -> tuple[FloatArray, FloatArray]:
+        """The function given as ``cdf`` and one minus it, each (n,).
+
+        Raises
+        ------
+        ArgumentError
+            If none was given.
+        """
+        if self._cdf is None:
+            raise ArgumentError(
+                f"family {self.name!r} has no distribution function, so there are no quantile "
+                "residuals: pass CustomFamily(..., cdf=function), or use simulate_residuals()."
+            )
+        lower = self._cdf(y, mu, phi, w)
+        return lower, 1.0 - lower
 
     def __repr__(self) -> str:
         return f"CustomFamily(name={self.name!r}, link={self.link.name!r})"

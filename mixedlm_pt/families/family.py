@@ -90,6 +90,24 @@ class Family:
         """Responses drawn at mean ``mu`` with prior weights ``w``, shape (n,), response scale."""
         raise NotImplementedError
 
+    def tails(
+        self, y: FloatArray, mu: FloatArray, phi: float, w: FloatArray
+    ) -> tuple[FloatArray, FloatArray]:
+        """``P(Y <= y)`` and ``P(Y > y)``, each (n,), of the distribution that `random` draws from.
+
+        Both, because one minus a probability near one has no digits left. Needed by quantile
+        residuals only.
+
+        Raises
+        ------
+        ArgumentError
+            If the family states no distribution function.
+        """
+        raise ArgumentError(
+            f"{self.name} has no distribution function, so there are no quantile residuals: write "
+            "tails(y, mu, phi, w) in the family, or use simulate_residuals(), which needs random()."
+        )
+
     @property
     def key(self) -> tuple[object, ...]:
         """What the symbolic graph depends on; part of the signature of a model."""

@@ -4,6 +4,7 @@ from math import log, pi
 
 import numpy as np
 import pytensor.tensor as pt
+from scipy.special import gammainc, gammaincc
 
 from mixedlm_pt._typing import FloatArray, Scalar, Vector
 from mixedlm_pt.families.family import Family
@@ -33,3 +34,9 @@ class Gamma(Family):
         self, rng: np.random.Generator, mu: FloatArray, phi: float, w: FloatArray
     ) -> FloatArray:
         return rng.gamma(w / phi, np.asarray(mu) * phi / w)
+
+    def tails(
+        self, y: FloatArray, mu: FloatArray, phi: float, w: FloatArray
+    ) -> tuple[FloatArray, FloatArray]:
+        shape = w / phi
+        return gammainc(shape, shape * y / mu), gammaincc(shape, shape * y / mu)

@@ -5,6 +5,7 @@ from typing import ClassVar
 
 import numpy as np
 import pytensor.tensor as pt
+from scipy.special import ndtr
 
 from mixedlm_pt._typing import FloatArray, Scalar, Vector
 from mixedlm_pt.families.family import Family
@@ -31,3 +32,9 @@ class Gaussian(Family):
         self, rng: np.random.Generator, mu: FloatArray, phi: float, w: FloatArray
     ) -> FloatArray:
         return rng.normal(mu, np.sqrt(phi / w))
+
+    def tails(
+        self, y: FloatArray, mu: FloatArray, phi: float, w: FloatArray
+    ) -> tuple[FloatArray, FloatArray]:
+        z = (y - mu) / np.sqrt(phi / w)
+        return ndtr(z), ndtr(-z)

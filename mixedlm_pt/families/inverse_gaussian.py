@@ -5,6 +5,7 @@ from typing import ClassVar
 
 import numpy as np
 import pytensor.tensor as pt
+from scipy.special import log_ndtr, ndtr
 
 from mixedlm_pt._typing import FloatArray, Scalar, Vector
 from mixedlm_pt.families.family import Family
@@ -32,3 +33,14 @@ class InverseGaussian(Family):
         self, rng: np.random.Generator, mu: FloatArray, phi: float, w: FloatArray
     ) -> FloatArray:
         return rng.wald(mu, w / phi)
+
+    def tails(
+        self, y: FloatArray, mu: FloatArray, phi: float, w: FloatArray
+    ) -> tuple[FloatArray, FloatArray]:
+        # Shuster (1968), J. Am. Stat. Assoc. 63, 1514-1516; the product of an exponential that
+        # overflows and a tail that vanishes is taken on the log scale.
+        shape = w / phi
+        root = np.sqrt(shape / y)
+        reflected = np.exp(2.0 * shape / mu + log_ndtr(-root * (y / mu + 1.0)))
+        gap = root * (y / mu - 1.0)
+        return ndtr(gap) + reflected, ndtr(-gap) - reflected

@@ -96,6 +96,10 @@ class Link:
         """``mean(eta) ** k``, shape (n,)."""
         return _power(self.mean(eta), k)
 
+    def averaged_mean(self, eta: Vector, s: Vector) -> Vector | None:
+        """Expectation of the mean over predictors ``N(eta, s^2)``, (n,); None if not closed."""
+        return None
+
     def inverse(self, eta: Vector) -> Mean:
         """The mean at ``eta`` on all its scales."""
         return Mean(self, eta)
@@ -116,7 +120,13 @@ class Link:
 
 
 class UnitInterval(Link):
-    """Mean between 0 and 1; a subclass writes the logarithms of both ``mu`` and ``1 - mu``."""
+    """Mean between 0 and 1; a subclass writes the logarithms of both ``mu`` and ``1 - mu``.
+
+    ``latent_variance`` is that of the continuous variable whose sign a binary response is, about
+    ``eta``; None where it has no variance.
+    """
+
+    latent_variance: float | None = None
 
     def mean(self, eta: Vector) -> Vector:
         return pt.exp(self.log_mean(eta))
@@ -170,6 +180,7 @@ class Logit(UnitInterval):
     """``eta = log(mu / (1 - mu))``."""
 
     name = "logit"
+    latent_variance = pi**2 / 3
 
     def forward(self, mu: Vector) -> Vector:
         return pt.log(mu) - pt.log1p(-mu)
@@ -188,6 +199,7 @@ class Probit(UnitInterval):
     """Standard normal quantile of the mean."""
 
     name = "probit"
+    latent_variance = 1.0
 
     def forward(self, mu: Vector) -> Vector:
         return -(2**0.5) * pt.erfcinv(2.0 * mu)
@@ -201,11 +213,15 @@ class Probit(UnitInterval):
     def log1m_mean(self, eta: Vector) -> Vector:
         return log_ndtr(-eta)
 
+    def averaged_mean(self, eta: Vector, s: Vector) -> Vector:
+        return self.mean(eta / pt.sqrt(1.0 + pt.sqr(s)))
+
 
 class Cloglog(UnitInterval):
     """Complementary log-log, ``eta = log(-log(1 - mu))``."""
 
     name = "cloglog"
+    latent_variance = pi**2 / 6
 
     def forward(self, mu: Vector) -> Vector:
         return pt.log(-pt.log1p(-mu))
@@ -250,12 +266,18 @@ class Log(Positive):
     def log1m_mean(self, eta: Vector) -> Vector:
         return log1m_exp(eta)
 
+    def averaged_mean(self, eta: Vector, s: Vector) -> Vector:
+        return pt.exp(eta + 0.5 * pt.sqr(s))
+
 
 class Identity(Power):
     """``eta = mu``."""
 
     name = "identity"
     exponent = 1
+
+    def averaged_mean(self, eta: Vector, s: Vector) -> Vector:
+        return eta
 
 
 class Inverse(Power):
@@ -274,6 +296,9 @@ class Sqrt(Power):
     def log_mean(self, eta: Vector) -> Vector:
         # Quadrature nodes and posterior draws cross zero, where 2 log(eta) would be NaN.
         return pt.log(pt.sqr(eta))
+
+    def averaged_mean(self, eta: Vector, s: Vector) -> Vector:
+        return pt.sqr(eta) + pt.sqr(s)
 
 
 class InverseSquare(Power):

@@ -4,6 +4,7 @@ from typing import ClassVar
 
 import numpy as np
 import pytensor.tensor as pt
+from scipy.special import betainc
 
 from mixedlm_pt._typing import FloatArray, Scalar, Vector
 from mixedlm_pt.errors import ArgumentError
@@ -74,6 +75,12 @@ class NegativeBinomial(Family):
         self, rng: np.random.Generator, mu: FloatArray, phi: float, w: FloatArray
     ) -> FloatArray:
         return rng.poisson(rng.gamma(phi, np.asarray(mu) / phi)).astype(float)
+
+    def tails(
+        self, y: FloatArray, mu: FloatArray, phi: float, w: FloatArray
+    ) -> tuple[FloatArray, FloatArray]:
+        total = mu + phi
+        return betainc(phi, y + 1.0, phi / total), betainc(y + 1.0, phi, mu / total)
 
     def __repr__(self) -> str:
         shape = "" if self.theta is None else f"theta={self.theta:g}, "

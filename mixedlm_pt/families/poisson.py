@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytensor.tensor as pt
+from scipy.special import pdtr, pdtrc
 
 from mixedlm_pt._typing import FloatArray, Scalar, Vector
 from mixedlm_pt.families.family import Family
@@ -24,3 +25,8 @@ class Poisson(Family):
         self, rng: np.random.Generator, mu: FloatArray, phi: float, w: FloatArray
     ) -> FloatArray:
         return rng.poisson(mu).astype(float)
+
+    def tails(
+        self, y: FloatArray, mu: FloatArray, phi: float, w: FloatArray
+    ) -> tuple[FloatArray, FloatArray]:
+        return pdtr(y, mu), pdtrc(y, mu)

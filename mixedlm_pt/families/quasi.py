@@ -172,6 +172,20 @@ class QuasiFamily(Family):
             f"{self.name} has a mean and a variance but no distribution: it cannot be simulated."
         )
 
+    def tails(
+        self, y: FloatArray, mu: FloatArray, phi: float, w: FloatArray
+    ) -> tuple[FloatArray, FloatArray]:
+        """Always an error: a quasi-family has no distribution.
+
+        Raises
+        ------
+        ArgumentError
+        """
+        raise ArgumentError(
+            f"{self.name} has a mean and a variance but no distribution, so it has no quantile "
+            "residuals; 'pearson' and 'deviance' ones exist."
+        )
+
     def __repr__(self) -> str:
         what = f"variance_func={self.variance_func!r}" if self.variance_func else repr(self.base)
         phi = "" if self.phi is None else f", phi={self.phi:g}"

@@ -2,7 +2,7 @@
 
 from dataclasses import replace
 
-from mixedlm_pt.formula.formula import right_hand_side, two_sides
+from mixedlm_pt.formula.formula import parse_formula, right_hand_side, two_sides
 from mixedlm_pt.formula.nodes import Binary, Call, Name, Node, Paren, Unary, deparse
 from mixedlm_pt.formula.parser import parse_expression
 
@@ -41,7 +41,9 @@ def update_formula(old: str, new: str) -> str:
         pieces = ["1"]
     pieces += [f"offset({deparse(offset)})" for offset in parts.offsets]
     pieces += [f"({deparse(bar)})" for bar in parts.bars]
-    return f"{deparse(left)} ~ {' + '.join(pieces)}"
+    is_unchanged = isinstance(new_response, Name) and new_response.name == "."
+    kept = parse_formula(old).response_text if is_unchanged else deparse(left)
+    return f"{kept} ~ {' + '.join(pieces)}"
 
 
 def _without_dot(node: Node, previous: Node) -> Node:

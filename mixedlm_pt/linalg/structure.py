@@ -15,6 +15,8 @@ from mixedlm_pt.linalg.sparse import factor_pattern
 # numbers, 0.5 GB) and time (n^3/3 operations). Below, random crossings fill a sparse factor so far
 # that it is slower: with 5,000 columns of rest 33 s a factorisation against 2.3 s.
 DENSE_REST_LIMIT = 8000
+# Positions in the index of the arrays with one entry, or one row, for every row of the data.
+ROW_ARRAYS = {"tree": (0, 1), "crossed": (0, 1, 6, 8), "sparse": (0, 5), "dense": (0,)}
 
 
 @dataclass(frozen=True)
@@ -61,6 +63,11 @@ class Structure:
     def cols(self) -> IntArray:
         """Positions in u of every row's columns, shape (n, K)."""
         return self.index[0]
+
+    def index_at(self, rows: IntArray) -> tuple[IntArray, ...]:
+        """The index arrays of other rows, each grouped as one of these, for `row_inverse`."""
+        by_row = ROW_ARRAYS[self.layout.kind]
+        return tuple(array[rows] if i in by_row else array for i, array in enumerate(self.index))
 
 
 def choose_structure(
