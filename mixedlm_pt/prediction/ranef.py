@@ -3,12 +3,14 @@
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
+from html import escape
 
 import numpy as np
 import pandas as pd
 import scipy.linalg as sl
 
 from mixedlm_pt._typing import FloatArray
+from mixedlm_pt.extraction import working_information
 from mixedlm_pt.fit import Fit
 
 
@@ -79,7 +81,8 @@ class RandomEffects(Mapping[str, pd.DataFrame]):
 
     def _repr_html_(self) -> str:
         return "".join(
-            f"<h4>{group}</h4>{modes.to_html(max_rows=20)}" for group, modes in self.modes.items()
+            f"<h4>{escape(group)}</h4>{modes.to_html(max_rows=20, border=0)}"
+            for group, modes in self.modes.items()
         )
 
 
@@ -164,17 +167,3 @@ def conditional_covariances(fit: Fit) -> list[FloatArray]:
         covariances.append(Lambda @ inverse @ Lambda.T)
         first += k
     return covariances
-
-
-def working_information(fit: Fit) -> FloatArray:
-    """Information of every row in eta, (n,): observed, or expected where the fit used that."""
-    finder, log_phi = fit.finder, float(np.log(fit.estimate.phi))
-    information: FloatArray
-    if fit.approximation.laplace_weights == "expected":
-        response = fit.design.response
-        information = fit.compiled.expected_information(
-            response.y, response.weights, fit.eta, np.asarray(log_phi)
-        )[0]
-    else:
-        information = finder.density(fit.eta, log_phi)[2]
-    return information

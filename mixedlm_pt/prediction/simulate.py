@@ -8,9 +8,8 @@ import pandas as pd
 
 from mixedlm_pt._typing import FloatArray
 from mixedlm_pt.design import Design, NewDesign, new_design, term_positions
-from mixedlm_pt.errors import ArgumentError
 from mixedlm_pt.fit import Fit
-from mixedlm_pt.tasks import spawn_seeds
+from mixedlm_pt.tasks import positive_integer, spawn_seeds
 
 
 def simulate(
@@ -35,7 +34,8 @@ def simulate(
         ``"~0"``, the default: none is held (unconditional). None: all are (conditional). A formula
         of terms such as ``"~ (1 | herd)"``: these are.
     newdata : data frame, optional
-        Rows to simulate, default those of the fit. Needs the trials of a binomial response.
+        Rows to simulate, default those of the fit. They need the trials of a binomial response,
+        which `predict` does not; other prior weights that they do not state count as 1.
     allow_new_levels : bool
         Whether ``newdata`` may have levels that the fit has not seen; their random effects are
         always drawn.
@@ -51,6 +51,8 @@ def simulate(
     ------
     ArgumentError
         If the family has no distribution (quasi-families), and for a bad ``nsim``.
+    ColumnNotFoundError, DataError
+        If ``newdata`` lacks a column, numbers of trials among them, or has unknown levels.
     FormulaError
         If ``re_form`` names a term that the fit does not have.
 
@@ -61,11 +63,12 @@ def simulate(
     >>> fit.simulate(nsim=100, seed=1).shape
     (56, 100)
     """
-    if not isinstance(nsim, int | np.integer) or nsim < 1:
-        raise ArgumentError(f"nsim is {nsim!r}; it must be a positive integer.")
+    nsim = positive_integer("nsim", nsim)
     design: Design | NewDesign = fit.design
     if newdata is not None:
-        design = new_design(fit.design, newdata, allow_new_levels=allow_new_levels)
+        design = new_design(
+            fit.design, newdata, allow_new_levels=allow_new_levels, require_trials=True
+        )
     held = term_positions(fit.design, re_form)
     draws = [
         draw(fit, np.random.default_rng(child), held, design) for child in spawn_seeds(seed, nsim)
@@ -112,5 +115,7 @@ def draw(
             b[: len(fit.b[t])] = fit.b[t]
         eta = eta + (own.Z * b[factor.codes]).sum(axis=1)
     w = design.response.weights if isinstance(design, Design) else design.weights
+    # A row without weight says nothing, but it needs a value, and a variance phi / w has none.
+    w = np.where(w > 0.0, w, 1.0)
     mu = fit.compiled.mean(eta)[0]
     return fit.family.random(rng, mu, fit.phi, w)

@@ -78,9 +78,9 @@ def test_an_unknown_term_in_re_form_is_named(cbpp):
         cbpp.predict(re_form="~ (1 | cow)")
 
 
-@pytest.mark.parametrize("re_form", ["marginal", 0, False])
+@pytest.mark.parametrize("re_form", [0, False, ["(1 | herd)"]])
 def test_what_re_form_cannot_be_is_refused_with_what_it_can(cbpp, re_form):
-    with pytest.raises(ArgumentError, match=r"is not available; there are None .*'~0'"):
+    with pytest.raises(ArgumentError, match=r"is not available; there are None .*'~0'.*'marginal'"):
         cbpp.predict(re_form=re_form)
 
 
@@ -110,3 +110,67 @@ def test_results_follow_na_action(na_action, rows):
         assert len(values) == rows
         missing = np.flatnonzero(np.isnan(values)).tolist()
         assert missing == ([3, 7] if na_action == "exclude" else [])
+
+
+def test_new_data_may_be_a_dict_or_a_polars_frame(cbpp):
+    polars = pytest.importorskip("polars")
+    expected = cbpp.predict(NEW, allow_new_levels=True)
+    columns = {name: NEW[name].tolist() for name in NEW}
+    for new in (columns, polars.DataFrame(columns)):
+        np.testing.assert_array_equal(cbpp.predict(new, allow_new_levels=True), expected)
+        frame = cbpp.predict(new, allow_new_levels=True, se_fit=True)
+        np.testing.assert_array_equal(frame["fit"], expected)
+        assert frame.index.tolist() == [0, 1, 2, 3]
+
+
+def test_transforms_keep_what_they_computed_from_the_fitted_data():
+    data = mlm.load_grouseticks()
+    formula = "TICKS ~ poly(scale(HEIGHT), 2) + (1 | BROOD)"
+    fit = mlm.glmer(formula, data, "poisson")
+    new = data.iloc[[3, 200]]
+    np.testing.assert_allclose(fit.predict(new), fit.fitted()[[3, 200]], rtol=1e-12)
+    np.testing.assert_allclose(
+        fit.predict(new, se_fit=True)["se_fit"],
+        fit.predict(se_fit=True)["se_fit"].iloc[[3, 200]],
+        rtol=1e-10,
+    )
+
+
+def test_an_array_as_offset_has_to_be_given_for_new_data():
+    data = mlm.load_mmmec()
+    log_expected = np.log(data["expected"])
+    fit = mlm.glmer("deaths ~ uvb + (1 | region)", data, "poisson", offset=log_expected)
+    with pytest.raises(ArgumentError, match=r"give offset= for the new data"):
+        fit.predict(data[:3])
+    own = fit.predict(data[:3], offset=log_expected[:3] + np.log(2.0))
+    np.testing.assert_allclose(own, 2.0 * fit.predict()[:3], rtol=1e-12)
+    by_name = fit.predict(data[:3], offset="log(expected)", se_fit=True)
+    np.testing.assert_allclose(by_name["fit"], fit.predict()[:3], rtol=1e-12)
+
+
+def test_an_effect_that_is_averaged_over_needs_its_predictor_but_not_its_group():
+    fit = mlm.glmer("use ~ urban + (age | district)", mlm.load_contraception())
+    with pytest.raises(ColumnNotFoundError, match="age"):
+        fit.predict({"urban": ["Y"]}, re_form="marginal")
+    assert len(fit.predict({"urban": ["Y"], "age": [0.0]}, re_form="marginal")) == 1
+    assert len(fit.predict({"urban": ["Y"]}, re_form="~0")) == 1
+
+
+def test_a_held_term_needs_the_group_even_if_another_of_it_is_drawn():
+    fit = mlm.glmer("use ~ urban + (1 | district) + (0 + age | district)", mlm.load_contraception())
+    new = {"urban": ["Y", "Y"], "age": [1.0, 9.0]}
+    arguments = {"re_form": "~ (1 | district)", "interval": "prediction", "seed": 1, "nsim": 20}
+    with pytest.raises(ColumnNotFoundError, match="district"):
+        fit.predict(new, **arguments)
+    own = fit.predict(new | {"district": ["1", "1"]}, **arguments)
+    assert own["fit"][0] == own["fit"][1]
+
+
+def test_nothing_in_the_fit_changes(cbpp):
+    before = {
+        name: np.array(value) for name, value in vars(cbpp.estimate).items() if name != "restart"
+    }
+    for re_form in (None, "~0", "marginal"):
+        cbpp.predict(re_form=re_form, interval="prediction", nsim=5)
+    for name in ("beta", "theta", "u", "covariance"):
+        np.testing.assert_array_equal(before[name], getattr(cbpp.estimate, name))

@@ -155,3 +155,39 @@ def test_levels_without_rows_have_no_effects():
     effects = mlm.glmer("incidence / size ~ period + (1 | herd)", data).ranef(condVar=True)
     assert effects["herd"].shape == (15, 1)
     assert effects.condVar["herd"].shape == (15, 1, 1)
+
+
+# lme4 1.1-31, a = age / 10, tolerances 1e-14: head(ranef(m)$district, 2) and the attribute postVar
+# of the first district. Its optimum is 1e-4 standard errors away.
+# fmt: off
+LME4 = {
+    "(a || district)": (
+        [[-0.6026863152, -0.0363752067], [0.0476309706, 0.0143569613]],
+        [[[0.0351572007]], [[0.0109813793]]],
+    ),
+    "(0 + urban | district)": (
+        [[-0.8291750679, -0.41719259737], [0.0719340194, -0.00837213608]],
+        [[[0.09306967813, -0.00243595396], [-0.00243595396, 0.05136130994]]],
+    ),
+    "(urban | district) + (0 + a | district)": (
+        [[-0.8275811102, 0.4091876089, -0.01222641679],
+         [0.0726228508, -0.0809265669, 0.00535093687]],
+        [[[0.0932387280, -0.0956675698], [-0.0956675698, 0.1494565637]], [[0.00449511425]]],
+    ),
+}
+# fmt: on
+
+
+@pytest.mark.parametrize("terms", LME4)
+def test_independent_slopes_factor_slopes_and_several_terms_are_lme4s(terms):
+    data = mlm.load_contraception().assign(a=lambda d: d["age"] / 10)
+    fit = mlm.glmer(f"use ~ a + urban + {terms}", data)
+    modes, blocks = LME4[terms]
+    effects = fit.ranef(condVar=True)
+    np.testing.assert_allclose(effects["district"].iloc[:2], modes, atol=1e-4)
+    covariance, first = effects.condVar["district"][0], 0
+    for block in map(np.array, blocks):
+        own = covariance[first : first + len(block), first : first + len(block)]
+        np.testing.assert_allclose(own, block, rtol=2e-4)
+        first += len(block)
+    assert first == len(covariance)
