@@ -1,15 +1,16 @@
 """What a fit says about its own convergence, in words."""
 
-import warnings
 from dataclasses import dataclass
+from html import escape
 
 import numpy as np
 import pandas as pd
 
+from mixedlm_pt.diagnostics.extremes import EXACT_FIT, has_exact_fit, runaway_variances
 from mixedlm_pt.diagnostics.parameter_names import parameter_names
 from mixedlm_pt.diagnostics.separation import separated_coefficients
 from mixedlm_pt.diagnostics.singularity import singularities
-from mixedlm_pt.errors import ConvergenceWarning, SingularFitWarning
+from mixedlm_pt.errors import ConvergenceWarning, SingularFitWarning, warn
 from mixedlm_pt.fit import Fit
 
 
@@ -46,14 +47,22 @@ class Convergence:
     def __bool__(self) -> bool:
         return self.ok
 
-    def __str__(self) -> str:
+    @property
+    def verdict(self) -> str:
+        """Whether it converged, and what is left to gain."""
         gain = "unknown" if np.isnan(self.decrement) else f"{self.decrement:.1e}"
-        head = (
+        return (
             f"{'converged' if self.ok else 'NOT converged'}; log-likelihood still to gain: {gain}"
         )
-        return "\n".join([head, *self.messages])
+
+    def __str__(self) -> str:
+        return "\n".join([self.verdict, *self.messages])
 
     __repr__ = __str__
+
+    def _repr_html_(self) -> str:
+        paragraphs = "".join(f"<p>{escape(message)}</p>" for message in self.messages)
+        return f"<div><p><strong>{escape(self.verdict)}</strong></p>{paragraphs}</div>"
 
 
 def checkConv(fit: Fit) -> Convergence:
@@ -85,6 +94,8 @@ def checkConv(fit: Fit) -> Convergence:
     problems = []
     if separated:
         problems.append(separation_message(separated))
+    elif has_exact_fit(fit):
+        problems.append(EXACT_FIT)
     elif not outcome.has_information:
         problems.append(
             "The observed information is not positive definite, so that standard errors do not "
@@ -98,6 +109,8 @@ def checkConv(fit: Fit) -> Convergence:
         "space; a simpler term fits as well."
         for finding in singularities(fit)
     ]
+    if not separated:
+        singular += runaway_variances(fit)
     if fit.boundary_phi:
         singular.append(limit_message(fit))
     return Convergence(not problems, tuple(problems), tuple(singular), gradient, outcome.decrement)
@@ -136,18 +149,18 @@ def gain_message(fit: Fit, gradient: pd.Series) -> str:
     )
 
 
-def with_warnings[AnyFit: Fit](fit: AnyFit, stacklevel: int = 3) -> AnyFit:
+def with_warnings[AnyFit: Fit](fit: AnyFit) -> AnyFit:
     """The fit with its messages, each of which is warned of once.
 
     Warns
     -----
     ConvergenceWarning, SingularFitWarning
-        At the caller of the function that calls this one.
+        At the user's line.
     """
     convergence = checkConv(fit)
     singular = convergence.singular if fit.control.check_singular else ()
     if convergence.problems:
-        warnings.warn(" ".join(convergence.problems), ConvergenceWarning, stacklevel=stacklevel)
+        warn(" ".join(convergence.problems), ConvergenceWarning)
     if singular:
-        warnings.warn(" ".join(singular), SingularFitWarning, stacklevel=stacklevel)
+        warn(" ".join(singular), SingularFitWarning)
     return fit.replace(messages=(*convergence.problems, *singular))

@@ -1,7 +1,6 @@
 """Names of all estimated parameters, in the order of the parameter vector."""
 
-from itertools import combinations_with_replacement
-
+from mixedlm_pt.extraction import theta_names
 from mixedlm_pt.fit import Fit
 
 
@@ -10,13 +9,3 @@ def parameter_names(fit: Fit) -> tuple[str, ...]:
     family = fit.family
     dispersion = (f"log({family.phi_name})",) if family.estimates_phi else ()
     return (*fit.design.coef_names, *theta_names(fit), *dispersion)
-
-
-def theta_names(fit: Fit) -> tuple[str, ...]:
-    """lme4's names of the entries of theta, column by column of Lambda."""
-    names: list[str] = []
-    for term in fit.design.terms:
-        group = fit.design.factors[term.factor].name
-        for a, b in combinations_with_replacement(term.columns, 2):
-            names.append(f"{group}.{a}" if a == b else f"{group}.{b}.{a}")
-    return tuple(names)

@@ -1,23 +1,29 @@
 """Residuals of the conditional model, at the modes of the random effects."""
 
 import numpy as np
+from scipy.special import ndtri
 
 from mixedlm_pt._typing import FloatArray
 from mixedlm_pt.errors import unknown_name
 from mixedlm_pt.fit import Fit
 
 
-def residuals(fit: Fit, type: str = "deviance") -> FloatArray:
+def residuals(fit: Fit, type: str = "deviance", seed: int | None = None) -> FloatArray:
     """Residuals in row order.
 
     Parameters
     ----------
     fit : Fit
-    type : {"deviance", "pearson", "response", "working"}
+    type : {"deviance", "pearson", "response", "working", "quantile"}
         ``"deviance"``: signed roots of the rows' deviances, prior weights included; their squares
         sum to ``deviance(fit)``. ``"pearson"``: ``sqrt(w) (y - mu) / sqrt(V(mu))``, not divided by
         sigma. ``"response"``: ``y - mu`` (for the binomial proportions). ``"working"``:
-        ``(y - mu) / (d mu / d eta)``, link scale.
+        ``(y - mu) / (d mu / d eta)``, link scale. ``"quantile"``: the standard normal quantile of
+        ``F(y)``, drawn uniformly between the normal quantiles of ``F(y-)`` and ``F(y)`` for a
+        discrete response [1]_; standard normal if the model is right, whatever the family. NaN in
+        rows of weight 0.
+    seed : int, optional
+        Of the random part of quantile residuals.
 
     Returns
     -------
@@ -27,10 +33,17 @@ def residuals(fit: Fit, type: str = "deviance") -> FloatArray:
     Raises
     ------
     ArgumentError
-        If ``type`` is unknown.
+        If ``type`` is unknown, and for quantile residuals of a family without a distribution
+        function (quasi-families).
+
+    References
+    ----------
+    .. [1] Dunn and Smyth (1996), J. Comput. Graph. Stat. 5, 236-244.
     """
+    if type == "quantile":
+        return fit.design.pad(quantile_residuals(fit, np.random.default_rng(seed)))
     if type not in RESIDUALS:
-        raise unknown_name("type", type, RESIDUALS)
+        raise unknown_name("type", type, [*RESIDUALS, "quantile"])
     return fit.design.pad(RESIDUALS[type](fit))
 
 
@@ -59,6 +72,28 @@ def pearson_residuals(fit: Fit) -> FloatArray:
 def working_residuals(fit: Fit) -> FloatArray:
     """Residuals of the linearised model, shape (n,), link scale."""
     return ratio(response_residuals(fit), fit.compiled.mean_slope(fit.eta)[0])
+
+
+def quantile_residuals(fit: Fit, rng: np.random.Generator) -> FloatArray:
+    """Randomised quantile residuals, shape (n,); standard normal under the model."""
+    family, response = fit.family, fit.design.response
+    u = rng.random(fit.model.n)
+    residual = np.full(fit.model.n, np.nan)
+    rows = response.weights > 0.0
+    y, w, mu, u = response.y[rows], response.weights[rows], fit.mu[rows], u[rows]
+    lower, upper = family.tails(y, mu, fit.phi, w)
+    if family.support.is_discrete:
+        below = family.support.below(y, w)
+        lower_below, upper_below = np.zeros_like(y), np.ones_like(y)
+        inside = family.support.contains(below)
+        lower_below[inside], upper_below[inside] = family.tails(
+            below[inside], mu[inside], fit.phi, w[inside]
+        )
+        lower = lower_below + u * (lower - lower_below)
+        upper = upper + (1.0 - u) * (upper_below - upper)
+    # From the smaller tail: the other one has rounded to 1 far out.
+    residual[rows] = np.where(lower < 0.5, ndtri(lower), -ndtri(upper))
+    return residual
 
 
 def ratio(gap: FloatArray, scale: FloatArray) -> FloatArray:

@@ -3,14 +3,11 @@
 from dataclasses import dataclass
 
 import numpy as np
-import pytensor.tensor as pt
-from pytensor.gradient import grad
 
 from mixedlm_pt._typing import BoolArray, FloatArray
 from mixedlm_pt.diagnostics.singularity import SINGULAR_TOL
 from mixedlm_pt.diagnostics.term_covariance import TermCovariance, term_covariances
 from mixedlm_pt.fit import Fit
-from mixedlm_pt.graph import covariance_factors
 
 
 @dataclass(frozen=True, eq=False)
@@ -44,7 +41,7 @@ def scaled_parameters(fit: Fit) -> ScaledParameters:
     is_sd: list[bool] = []
     values: list[float] = []
     rows: list[FloatArray] = []
-    for term, d_Lambda in zip(term_covariances(fit), factor_derivatives(fit), strict=True):
+    for term, d_Lambda in zip(term_covariances(fit), fit.d_Lambda, strict=True):
         # A sd of zero has no logarithm and a correlation of one no z: infinite, with NaN slopes.
         with np.errstate(divide="ignore", invalid="ignore"):
             log_sd, z, d_log_sd, dz = scaled_covariance(term, d_Lambda)
@@ -83,24 +80,17 @@ def scaled_covariance(
     return 0.5 * np.log(variance), z, d_log_sd, dr * slope[:, :, None]
 
 
-def factor_derivatives(fit: Fit) -> list[FloatArray]:
-    """``d Lambda / d theta`` of every term, each (k, k, n_theta), from the symbolic factor."""
-    if not fit.model.n_theta:
-        return []
-    graph = fit.compiled.graph
-    factors = covariance_factors(graph)
-    weights = [pt.dmatrix() for _ in factors]
-    total = sum(
-        ((w * factor).sum() for w, factor in zip(weights, factors, strict=True)), pt.zeros(())
-    )
-    pullback = fit.compiled.function([graph.theta, *weights], [grad(total, graph.theta)])
-    units = [np.zeros((k, k)) for k in fit.model.term_widths]
-    derivatives = []
-    for unit in units:
-        derivative = np.empty((*unit.shape, fit.model.n_theta))
-        for entry in np.ndindex(unit.shape):
-            unit[entry] = 1.0
-            derivative[entry] = pullback(fit.theta, *units)[0]
-            unit[entry] = 0.0
-        derivatives.append(derivative)
-    return derivatives
+def scaled_standard_errors(fit: Fit, scaled: ScaledParameters) -> FloatArray:
+    """Standard errors of ``scaled.values`` by the delta method, shape (m,).
+
+    NaN on the boundary. The others of a singular fit take the parameters there as known.
+    """
+    theta = slice(fit.model.p, fit.model.p + fit.model.n_theta)
+    covariance, is_free = fit.estimate.covariance[theta, theta], ~fit.boundary_theta
+    # A zero slope in a parameter on the boundary (which has no variance) leaves the row intact.
+    depends = (scaled.jacobian[:, ~is_free] != 0.0).any(axis=1)
+    J = scaled.jacobian[:, is_free]
+    variance = np.einsum("mi,ij,mj->m", J, covariance[np.ix_(is_free, is_free)], J)
+    variance *= fit.phi if fit.family.has_pearson_dispersion else 1.0
+    se: FloatArray = np.sqrt(np.where(depends, np.nan, variance))
+    return se

@@ -34,7 +34,7 @@ def separated_coefficients(fit: Fit) -> tuple[str, ...]:
         return ()
     log_phi = float(np.log(fit.estimate.phi))
     mean = np.average(finder.y, weights=finder.w)
-    equal = np.full(fit.model.n, fit.compiled.forward(np.asarray(mean))[0])
+    equal = np.full(fit.model.n, fit.compiled.forward(np.array([mean]))[0][0])
     left = information(X, finder.density(fit.eta, log_phi)[2])
     full = information(X, finder.density(equal, log_phi)[2])
     shares, directions = sl.eigh(left, full)

@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 
 from mixedlm_pt._typing import FloatArray
+from mixedlm_pt.extraction import term_keys
 from mixedlm_pt.fit import Fit
 
 
@@ -65,10 +66,8 @@ class TermCovariance:
 
 def term_covariances(fit: Fit) -> tuple[TermCovariance, ...]:
     """The covariance of every term of a fit, in the order of ``fit.design.terms``."""
-    found: list[TermCovariance] = []
-    for term, Lambda in zip(fit.design.terms, fit.Lambda, strict=True):
-        group = fit.design.factors[term.factor].name
-        n_before = sum(other.group == group for other in found)
-        key = f"{group}.{n_before}" if n_before else group
-        found.append(TermCovariance(key, group, term.label, term.columns, Lambda))
-    return tuple(found)
+    parts = zip(term_keys(fit.design), fit.design.terms, fit.Lambda, strict=True)
+    return tuple(
+        TermCovariance(key, fit.design.factors[t.factor].name, t.label, t.columns, Lambda)
+        for key, t, Lambda in parts
+    )
