@@ -6,18 +6,13 @@ from typing import Any
 
 import numpy as np
 
-from mixedlm_pt._typing import FloatArray
-from mixedlm_pt.compile import Approximation
-from mixedlm_pt.design import build_design
 from mixedlm_pt.diagnostics import with_warnings
-from mixedlm_pt.errors import ArgumentError, unknown_name
-from mixedlm_pt.estimation import GlmerControl, fit_model
-from mixedlm_pt.families import Family, NegativeBinomial, make_family
+from mixedlm_pt.errors import ArgumentError
+from mixedlm_pt.estimation import GlmerControl
+from mixedlm_pt.families import Family, NegativeBinomial
 from mixedlm_pt.fit import Call
-from mixedlm_pt.model import GLMM
+from mixedlm_pt.refitting import fit_call, starting_parts
 from mixedlm_pt.results import GlmerResult
-
-MAX_NODES = 100
 
 
 def glmer(
@@ -88,33 +83,8 @@ def glmer(
     >>> round(fit.logLik(), 5)
     -92.02628
     """
-    control = GlmerControl() if control is None else control
-    if not isinstance(control, GlmerControl):
-        raise ArgumentError(
-            f"control is {control!r}; it must be a GlmerControl, such as GlmerControl(maxfun=5000)."
-        )
-    distribution = make_family(family)
-    design = build_design(
-        formula,
-        data,
-        distribution,
-        weights=weights,
-        offset=offset,
-        na_action=na_action,
-        contrasts=contrasts,
-    )
-    model = GLMM(design, distribution)
-    approximation = Approximation(checked_nodes(nAGQ, model), control.laplace_weights)
-    estimate = fit_model(
-        model,
-        approximation,
-        control,
-        start=starting_vector(start, model),
-        backend=backend,
-        progress=print_progress if verbose else None,
-    )
     arguments = {
-        "family": distribution,
+        "family": family,
         "nAGQ": nAGQ,
         "weights": weights,
         "offset": offset,
@@ -123,10 +93,8 @@ def glmer(
         "control": control,
         "backend": backend,
     }
-    fit = GlmerResult(
-        model, approximation, control, backend, estimate, Call(formula, data, arguments)
-    )
-    return with_warnings(fit)
+    call = Call(formula, data, arguments)
+    return with_warnings(fit_call(GlmerResult, call, start=start, verbose=verbose))
 
 
 def glmer_nb(
@@ -156,69 +124,3 @@ def glmer_nb(
             raise ArgumentError(f"theta is {theta!r}; it must be a positive, finite number.")
         start = {**starting_parts(start), "phi": theta}
     return glmer(formula, data, NegativeBinomial(link=link), start=start, **arguments)
-
-
-def checked_nodes(nAGQ: int, model: GLMM) -> int:
-    """The number of nodes, if the model allows it; 1 where there is nothing to integrate."""
-    is_integer = isinstance(nAGQ, int | np.integer) and not isinstance(nAGQ, bool)
-    if not is_integer or not 0 <= nAGQ <= MAX_NODES:
-        raise ArgumentError(f"nAGQ is {nAGQ!r}; it must be an integer from 0 to {MAX_NODES}.")
-    if nAGQ > 1 and model.term_widths != (1,):
-        terms = ", ".join(f"({term.label})" for term in model.design.terms) or "none"
-        raise ArgumentError(
-            f"nAGQ={nAGQ} needs exactly one random-effects term with one column, such as (1 | g); "
-            f"this model has {terms}. Use nAGQ=1, the Laplace approximation."
-        )
-    return int(nAGQ) if model.design.terms else 1
-
-
-def starting_vector(
-    start: Mapping[str, Any] | GlmerResult | None, model: GLMM
-) -> FloatArray | None:
-    """Starting values as one vector (beta, theta, log phi), NaN where none is given."""
-    if start is None:
-        return None
-    sizes = {"fixef": model.p, "theta": model.n_theta, "phi": int(model.family.estimates_phi)}
-    parts = starting_parts(start)
-    if isinstance(start, GlmerResult) and not sizes["phi"]:
-        parts.pop("phi", None)
-    for name in parts:
-        if name not in sizes:
-            raise unknown_name("name in start", name, sizes)
-    return np.concatenate([starting_part(name, parts.get(name), n) for name, n in sizes.items()])
-
-
-def starting_parts(start: Mapping[str, Any] | GlmerResult | None) -> dict[str, Any]:
-    """What ``start`` gives, by name: of a fit all its estimates."""
-    if start is None:
-        return {}
-    if isinstance(start, GlmerResult):
-        phi = {"phi": start.phi} if start.family.estimates_phi else {}
-        return {"fixef": start.beta, "theta": start.theta, **phi}
-    if not isinstance(start, Mapping):
-        raise ArgumentError(
-            f"start is {start!r}; it must be a fit or a mapping such as {{'theta': [0.5]}}."
-        )
-    return dict(start)
-
-
-def starting_part(name: str, given: Any, size: int) -> FloatArray:
-    """Starting values of fixef, theta or log phi; NaN where none is given."""
-    if given is None:
-        return np.full(size, np.nan)
-    try:
-        values = np.asarray(given, np.float64).reshape(-1)
-    except (TypeError, ValueError):
-        raise ArgumentError(f"start[{name!r}] is {given!r}; it must hold numbers.") from None
-    if len(values) != size:
-        raise ArgumentError(f"start[{name!r}] has {len(values)} values; this model has {size}.")
-    lowest = 0.0 if name == "phi" else -np.inf
-    if not (np.isfinite(values) & (values > lowest)).all():
-        kind = "positive and finite" if name == "phi" else "finite"
-        raise ArgumentError(f"start[{name!r}] is {given!r}; its values must be {kind}.")
-    return np.log(values) if name == "phi" else values
-
-
-def print_progress(n_evaluations: int, loglik: float) -> None:
-    """One line an evaluation."""
-    print(f"evaluation {n_evaluations:3d}: log-likelihood {loglik:.6f}")

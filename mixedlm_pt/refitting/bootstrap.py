@@ -1,0 +1,299 @@
+"""Parametric bootstrap: fits of responses simulated from a fit."""
+
+from collections import Counter
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from scipy.special import ndtri
+
+from mixedlm_pt._typing import FloatArray
+from mixedlm_pt.design import replace_response, term_positions
+from mixedlm_pt.design.response import refuse_constant
+from mixedlm_pt.diagnostics import isSingular, natural_parameters
+from mixedlm_pt.errors import ArgumentError, EstimationError, MixedlmError, unknown_name
+from mixedlm_pt.estimation import Start
+from mixedlm_pt.fit import Fit, refitted
+from mixedlm_pt.prediction import draw
+from mixedlm_pt.result_table import ResultTable
+from mixedlm_pt.tasks import positive_integer, recorded_seed, run_tasks, spawn_seeds
+
+TYPES = ("perc", "basic", "norm")
+# What a fit, or a function of one, may raise on unlucky data; anything else is a programming error.
+FAILURES = (MixedlmError, ArithmeticError, ValueError)
+
+type Statistic = Callable[[Any], Any]
+
+
+@dataclass(frozen=True, eq=False)
+class Bootstrap:
+    """Replicates of a statistic.
+
+    Attributes
+    ----------
+    t0 : Series
+        The statistic of the fit itself.
+    t : DataFrame
+        One row a replicate that succeeded, by its number from 1 to ``nsim``.
+    failures : mapping
+        Why the others failed, with how many times.
+    singular : int
+        Successful replicates whose fit is singular; they count like all others.
+    nsim : int
+        Replicates asked for.
+    seed
+        Gives the same replicates again.
+    interrupted : bool
+        Whether the user stopped it; ``t`` then has those that were finished.
+    """
+
+    t0: pd.Series
+    t: pd.DataFrame
+    failures: Mapping[str, int]
+    singular: int
+    nsim: int
+    seed: Any
+    interrupted: bool
+
+    @property
+    def bias(self) -> pd.Series:
+        """Mean of the replicates minus the statistic of the fit."""
+        return self.t.mean() - self.t0
+
+    @property
+    def se(self) -> pd.Series:
+        """Standard deviation of the replicates."""
+        return self.t.std()
+
+    def confint(
+        self, level: float = 0.95, type: str = "perc", parm: str | list[str] | None = None
+    ) -> pd.DataFrame:
+        """Confidence limits, the same as R's ``boot.ci`` makes of these replicates.
+
+        Parameters
+        ----------
+        level : float
+        type : {"perc", "basic", "norm"}
+            Quantiles of the replicates; these reflected at the statistic of the fit; a normal
+            distribution with the replicates' standard deviation, shifted by their bias.
+        parm : str or list of str, optional
+            Rows wanted.
+
+        Returns
+        -------
+        DataFrame
+            Columns ``"2.5 %"`` and ``"97.5 %"`` (for level 0.95). Undefined replicates, such as
+            the correlation with an effect that does not vary, are left out.
+
+        Raises
+        ------
+        ArgumentError
+            For an unknown type or parameter, and a level outside (0, 1).
+
+        References
+        ----------
+        .. [1] Davison and Hinkley (1997), Bootstrap Methods and their Application, chapter 5.
+        """
+        if type not in TYPES:
+            raise unknown_name("type", type, TYPES)
+        if not 0.0 < level < 1.0:
+            raise ArgumentError(f"level is {level!r}; it must lie between 0 and 1.")
+        tails = np.array([0.5 * (1.0 - level), 0.5 * (1.0 + level)])
+        t0 = self.t0.to_numpy()[:, None]
+        if type == "norm":
+            half_width = self.se.to_numpy()[:, None] * ndtri(tails)
+            limits = t0 - self.bias.to_numpy()[:, None] + half_width
+        else:
+            limits = np.stack([quantiles(self.t[name].to_numpy(), tails) for name in self.t])
+            limits = limits if type == "perc" else 2.0 * t0 - limits[:, ::-1]
+        columns = [f"{100.0 * tail:.3g} %" for tail in tails]
+        table = pd.DataFrame(limits, index=self.t0.index, columns=pd.Index(columns))
+        names = [parm] if isinstance(parm, str) else parm
+        for name in names or ():
+            if name not in table.index:
+                raise unknown_name("parm", name, table.index)
+        return table if names is None else table.loc[names]
+
+    def to_frame(self) -> pd.DataFrame:
+        """One row a parameter: original, bias, std. error and percentile limits."""
+        columns = {"original": self.t0, "bias": self.bias, "std. error": self.se}
+        return pd.concat([pd.DataFrame(columns), self.confint()], axis=1)
+
+    def printed(self) -> ResultTable:
+        """The table with what the reader has to know."""
+        done = len(self.t) + sum(self.failures.values())
+        heading = f"Parametric bootstrap: {len(self.t):,} replicates, seed {self.seed}"
+        notes = [f"{self.singular:,} of them are singular fits."] if self.singular else []
+        notes += [f"{n:,} more failed: {reason}" for reason, n in self.failures.items()]
+        n_undefined = self.t.isna().sum()
+        notes += [
+            f"{name}: {n:,} replicates are undefined." for name, n in n_undefined.items() if n
+        ]
+        if self.interrupted:
+            notes.append(f"Interrupted after {done:,} of {self.nsim:,} replicates.")
+        return ResultTable((heading,), self.to_frame(), tuple(notes))
+
+    def __str__(self) -> str:
+        return str(self.printed())
+
+    __repr__ = __str__
+
+    def _repr_html_(self) -> str:
+        return self.printed()._repr_html_()
+
+
+def bootMer(
+    fit: Fit,
+    FUN: Statistic | None = None,
+    nsim: int = 500,
+    seed: int | np.random.SeedSequence | None = None,
+    use_u: bool = False,
+    re_form: str | None = "NA",
+    *,
+    has_covariance: bool = False,
+    n_jobs: int | None = None,
+    progress: bool = False,
+) -> Bootstrap:
+    """Parametric bootstrap: simulate from the fit, fit again, and compute a statistic.
+
+    Parameters
+    ----------
+    fit : Fit
+    FUN : callable, optional
+        Of a fit, returns a number, an array, a mapping or a Series. Default: all parameters on
+        the scales of `confint` (sds, correlations, dispersion, coefficients).
+    nsim : int
+    seed : int, optional
+        Replicate j of a seed is the same whatever ``nsim`` and ``n_jobs`` are.
+    use_u : bool
+        Hold all random effects at their modes, as lme4's ``use.u``; otherwise they are drawn
+        anew.
+    re_form : str, optional
+        As in `simulate`: the random effects to hold, where some are held and others are not.
+    has_covariance : bool
+        Whether the refits have standard errors, which takes twice the time; ``FUN`` may need them.
+    n_jobs : int, optional
+        Processes; see `tasks.run_tasks`.
+    progress : bool
+        Show a bar.
+
+    Returns
+    -------
+    Bootstrap
+        After a KeyboardInterrupt with the replicates that were finished.
+
+    Raises
+    ------
+    ArgumentError
+        If the family has no distribution (quasi-families), or ``FUN`` does not return numbers.
+    EstimationError
+        If every replicate fails.
+
+    Examples
+    --------
+    >>> import mixedlm_pt as mlm
+    >>> fit = mlm.glmer("incidence / size ~ period + (1 | herd)", mlm.load_cbpp())
+    >>> boot = fit.bootMer(nsim=20, seed=1)
+    >>> boot.t.shape
+    (20, 5)
+    """
+    nsim = positive_integer("nsim", nsim)
+    if use_u and re_form != "NA":
+        raise ArgumentError("give use_u=True, which holds all random effects, or re_form=.")
+    statistic = natural_parameters if FUN is None else FUN
+    t0 = as_series(statistic(fit))
+    held = term_positions(fit.design, None if use_u else re_form)
+    # Whether the family can be simulated at all is seen here, not nsim times.
+    draw(fit, np.random.default_rng(0), held)
+    work = partial(
+        replicate,
+        fit=fit,
+        statistic=statistic,
+        held=held,
+        start=restart(fit),
+        has_covariance=has_covariance,
+    )
+    seed = recorded_seed(seed)
+    outcomes = run_tasks(
+        work, spawn_seeds(seed, nsim), label="bootstrap", n_jobs=n_jobs, progress=progress
+    )
+    done = {j: outcome for j, outcome in enumerate(outcomes, start=1) if not outcome.failure}
+    failures = Counter(outcome.failure for outcome in outcomes if outcome.failure)
+    if not done:
+        reasons = "; ".join(f"{n} times: {reason}" for reason, n in failures.items())
+        raise EstimationError(f"every replicate of the bootstrap failed. {reasons}")
+    t = pd.DataFrame(
+        np.array([outcome.values for outcome in done.values()]).reshape(len(done), len(t0)),
+        index=pd.Index(done, name="replicate", dtype="int64"),
+        columns=t0.index,
+    )
+    n_singular = sum(outcome.is_singular for outcome in done.values())
+    return Bootstrap(t0, t, dict(failures), n_singular, nsim, seed, len(outcomes) < nsim)
+
+
+@dataclass(frozen=True, eq=False)
+class Replicate:
+    """Values of the statistic, or why there are none."""
+
+    values: FloatArray
+    is_singular: bool
+    failure: str
+
+
+def replicate(
+    seed: np.random.SeedSequence,
+    *,
+    fit: Fit,
+    statistic: Statistic,
+    held: tuple[int, ...],
+    start: Start | None,
+    has_covariance: bool,
+) -> Replicate:
+    """One replicate, which depends on its seed alone."""
+    y = draw(fit, np.random.default_rng(seed), held)
+    try:
+        design = replace_response(fit.design, y)
+        refuse_constant(design.response)
+        model = fit.model.with_response(design)
+        again = refitted(fit, model, start=start, has_covariance=has_covariance)
+        return Replicate(as_series(statistic(again)).to_numpy(), isSingular(again), "")
+    except FAILURES as error:
+        return Replicate(np.empty(0), False, f"{type(error).__name__}: {error}")
+
+
+def restart(fit: Fit) -> Start | None:
+    """Where fits of simulated responses start; None where the fit is no good place.
+
+    A shape at its limit is one: the criterion is flat there.
+    """
+    return None if fit.boundary_phi else fit.estimate.restart
+
+
+def as_series(value: Any) -> pd.Series:
+    """What a statistic returned as numbers with names, ``t1``, ... where it gives none."""
+    named = pd.Series(dict(value)) if isinstance(value, Mapping) else value
+    try:
+        if isinstance(named, pd.Series):
+            return named.astype(np.float64)
+        values = np.ravel(np.asarray(named, np.float64))
+    except (TypeError, ValueError):
+        raise ArgumentError(
+            f"FUN returned {value!r}; it must return a number, an array, a mapping or a Series of "
+            "numbers."
+        ) from None
+    return pd.Series(values, index=pd.Index([f"t{j}" for j in range(1, len(values) + 1)]))
+
+
+def quantiles(t: FloatArray, tails: FloatArray) -> FloatArray:
+    """Quantiles of replicates, interpolated on the normal scale as in ``boot.ci``, shape (2,).
+
+    Davison and Hinkley (1997), equation 5.8.
+    """
+    t = np.sort(t[np.isfinite(t)])
+    if not t.size:
+        return np.full(len(tails), np.nan)
+    limits: FloatArray = np.interp(ndtri(tails), ndtri(np.arange(1, t.size + 1) / (t.size + 1)), t)
+    return limits
