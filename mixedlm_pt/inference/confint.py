@@ -1,4 +1,4 @@
-"""Confidence intervals of all parameters."""
+"""Confidence intervals of all parameters: Wald, profile likelihood and parametric bootstrap."""
 
 from collections.abc import Sequence
 
@@ -7,14 +7,17 @@ import pandas as pd
 from scipy.special import ndtri
 
 from mixedlm_pt._typing import FloatArray
-from mixedlm_pt.diagnostics import dispersion_name, scaled_parameters
-from mixedlm_pt.errors import ArgumentError, unknown_name
+from mixedlm_pt.diagnostics import dispersion_name, natural_parameters, scaled_parameters
+from mixedlm_pt.errors import MixedlmWarning, unknown_name, warn
 from mixedlm_pt.fit import Fit
 from mixedlm_pt.inference.estimates import vcov
+from mixedlm_pt.inference.limits import chosen_rows, limits_frame, tail_names, tails
+from mixedlm_pt.inference.profile_likelihood import profile_limits, profiled_names
+from mixedlm_pt.refitting import bootMer
 
-METHODS = ("Wald",)
-# lme4's names for all fixed effects and for everything else.
-GROUPS = ("beta_", "theta_")
+METHODS = ("Wald", "profile", "boot")
+# A warning where more than this share of the replicates of a bootstrap failed.
+MAX_FAILED = 0.05
 
 
 def confint(
@@ -22,34 +25,64 @@ def confint(
     parm: str | Sequence[str] | None = None,
     level: float = 0.95,
     method: str = "Wald",
+    *,
+    nsim: int = 500,
+    boot_type: str = "perc",
+    seed: int | None = None,
+    n_jobs: int | None = None,
+    progress: bool = False,
 ) -> pd.DataFrame:
     """Confidence limits of all parameters, random effects first.
 
     Parameters
     ----------
     fit : Fit
+        Stays as it is.
     parm : str or sequence of str, optional
         Rows wanted; ``"beta_"`` for the fixed effects, ``"theta_"`` for all others.
     level : float
-    method : {"Wald"}
-        ``"Wald"``, in any case: estimate plus and minus a normal quantile times the standard error
+    method : {"Wald", "profile", "boot"}
+        In any case. ``"Wald"``: estimate plus and minus a normal quantile times the standard error
         from ``vcov(fit, full=True)``; for sds and the dispersion on the log scale and for
         correlations on Fisher's z scale, then transformed back (delta method with exact
         derivatives), so that limits never leave the parameter space.
+        ``"profile"``: where twice the log-likelihood lost, all other parameters estimated anew,
+        is the quantile of chi-square with one df; see `profile`.
+        ``"boot"``: from fits of responses simulated from this fit; see `bootMer`.
+    nsim, boot_type, seed
+        Of the bootstrap: number of replicates, ``"perc"``, ``"basic"`` or ``"norm"``, and the seed
+        of the simulations.
+    n_jobs : int, optional
+        Processes of ``"profile"`` and ``"boot"``; see `tasks.run_tasks`.
+    progress : bool
+        Show a bar.
 
     Returns
     -------
     DataFrame
         Columns ``"2.5 %"`` and ``"97.5 %"`` (for level 0.95). Rows: ``sd_(Intercept)|herd`` and
         ``cor_x.(Intercept)|herd`` on the link scale; ``sigma`` (sqrt(phi)) where phi scales the
-        variance, otherwise the shape by its own name; then the fixed effects, link scale. NaN
-        where no standard error exists: sds of zero, correlations of +-1, Pearson's dispersion.
-        Limits of the other parameters of a singular fit take these as known.
+        variance, otherwise the shape by its own name; then the fixed effects, link scale.
+
+        Wald: NaN where no standard error exists: sds of zero, correlations of +-1, Pearson's
+        dispersion. Limits of the other parameters of a singular fit take these as known.
+
+        Profile: zero or +-1 where the likelihood at this end of the range is within the limits;
+        infinite where it levels off.
+
+        Bootstrap: ``attrs`` holds ``"nsim"``, ``"failed"`` (replicates), ``"failures"`` (reason to
+        number), ``"singular"`` and ``"seed"``.
 
     Raises
     ------
     ArgumentError
         If a row, the level or the method is not available.
+
+    Warns
+    -----
+    MixedlmWarning
+        If more than 5 % of the replicates of a bootstrap failed, and for limits of a profile that
+        do not exist.
 
     Examples
     --------
@@ -58,19 +91,70 @@ def confint(
     >>> fit.confint("period2").round(3)
              2.5 %  97.5 %
     period2 -1.593  -0.391
+    >>> fit.confint("period2", method="profile").round(3)
+             2.5 %  97.5 %
+    period2 -1.617  -0.408
     """
-    if method.lower() not in {known.lower() for known in METHODS}:
+    names = {known.lower(): known for known in METHODS}
+    if str(method).lower() not in names:
         raise unknown_name("method", method, METHODS)
-    if not 0.0 < level < 1.0:
-        raise ArgumentError(f"level is {level!r}; it must lie between 0 and 1.")
-    z = float(ndtri(0.5 * (1.0 + level)))
-    limits = pd.concat([random_limits(fit, z), dispersion_limits(fit, z), fixed_limits(fit, z)])
-    tails = (0.5 * (1.0 - level), 0.5 * (1.0 + level))
-    limits.columns = pd.Index([f"{100.0 * tail:.3g} %" for tail in tails])
-    return limits if parm is None else limits.loc[chosen_rows(fit, parm, limits.index)]
+    tails(level)
+    method = names[method.lower()]
+    if method == "profile":
+        rows = profiled_names(fit, parm, "confint(method='profile')")
+        return profile_limits(fit, rows, level, n_jobs=n_jobs, progress=progress)
+    known = natural_parameters(fit).index
+    rows = list(known) if parm is None else chosen_rows(fit, parm, known)
+    if method == "Wald":
+        return wald_limits(fit, level).loc[rows]
+    return bootstrap_limits(fit, rows, level, boot_type, nsim, seed, n_jobs, progress)
 
 
-def random_limits(fit: Fit, z: float) -> pd.DataFrame:
+def bootstrap_limits(
+    fit: Fit,
+    rows: list[str],
+    level: float,
+    boot_type: str,
+    nsim: int,
+    seed: int | None,
+    n_jobs: int | None,
+    progress: bool,
+) -> pd.DataFrame:
+    """Limits from the replicates of a bootstrap, with their failures as attributes."""
+    boot = bootMer(fit, nsim=nsim, seed=seed, n_jobs=n_jobs, progress=progress)
+    limits = boot.confint(level, boot_type, rows).set_axis(list(tail_names(level)), axis=1)
+    failed = sum(boot.failures.values())
+    if failed > MAX_FAILED * (failed + len(boot.t)):
+        reasons = "; ".join(f"{n:,} times: {reason}" for reason, n in boot.failures.items())
+        warn(
+            f"{failed:,} of {failed + len(boot.t):,} replicates of the bootstrap failed, and the "
+            f"limits rest on the others. {reasons}",
+            MixedlmWarning,
+        )
+    limits.attrs |= {
+        "nsim": nsim,
+        "failed": failed,
+        "failures": dict(boot.failures),
+        "singular": boot.singular,
+        "seed": boot.seed,
+    }
+    return limits
+
+
+def wald_limits(fit: Fit, level: float) -> pd.DataFrame:
+    """Limits by the normal approximation, all rows."""
+    z = float(ndtri(tails(level)[1]))
+    parts = random_limits(fit, z), dispersion_limits(fit, z), fixed_limits(fit, z)
+    names = [name for part_names, _, _ in parts for name in part_names]
+    lower = np.concatenate([part_lower for _, part_lower, _ in parts])
+    upper = np.concatenate([part_upper for _, _, part_upper in parts])
+    return limits_frame(names, lower, upper, level)
+
+
+type Interval = tuple[Sequence[str], FloatArray, FloatArray]
+
+
+def random_limits(fit: Fit, z: float) -> Interval:
     """Limits of the sds and correlations."""
     scaled = scaled_parameters(fit)
     theta = slice(fit.model.p, fit.model.p + fit.model.n_theta)
@@ -82,42 +166,25 @@ def random_limits(fit: Fit, z: float) -> pd.DataFrame:
     variance = np.einsum("mi,ij,mj->m", J, covariance[np.ix_(is_free, is_free)], J)
     half_width = z * np.sqrt(np.where(depends, np.nan, variance))
     value = np.where(np.isfinite(half_width), scaled.values, np.nan)
-    return interval(scaled.names, scaled.back(value - half_width), scaled.back(value + half_width))
+    return scaled.names, scaled.back(value - half_width), scaled.back(value + half_width)
 
 
-def dispersion_limits(fit: Fit, z: float) -> pd.DataFrame:
+def dispersion_limits(fit: Fit, z: float) -> Interval:
     """Limits of sigma or of the shape; no row for families without one."""
     family = fit.family
     name = dispersion_name(fit)
     if name is None:
-        return interval((), np.empty(0), np.empty(0))
+        return (), np.empty(0), np.empty(0)
     power = 0.5 if fit.has_scale else 1.0
     log_estimate = power * np.log(fit.phi)
     se = np.nan
     if family.estimates_phi:
         se = power * np.sqrt(fit.estimate.covariance[-1, -1])
     limits = np.exp(log_estimate + z * se * np.array([-1.0, 1.0]))
-    return interval((name,), limits[:1], limits[1:])
+    return (name,), limits[:1], limits[1:]
 
 
-def fixed_limits(fit: Fit, z: float) -> pd.DataFrame:
+def fixed_limits(fit: Fit, z: float) -> Interval:
     """Limits of the fixed effects."""
     half_width = z * np.sqrt(np.diag(vcov(fit)))
-    return interval(fit.design.coef_names, fit.beta - half_width, fit.beta + half_width)
-
-
-def interval(names: Sequence[str], lower: FloatArray, upper: FloatArray) -> pd.DataFrame:
-    """Limits with the names of their parameters."""
-    return pd.DataFrame({"lower": lower, "upper": upper}, index=pd.Index(list(names), dtype="str"))
-
-
-def chosen_rows(fit: Fit, parm: str | Sequence[str], known: pd.Index) -> list[str]:
-    """Names of the rows wanted, lme4's ``beta_`` and ``theta_`` expanded."""
-    fixed = list(fit.design.coef_names)
-    groups = {"beta_": fixed, "theta_": list(known[: len(known) - len(fixed)])}
-    rows: list[str] = []
-    for name in [parm] if isinstance(parm, str) else parm:
-        if name not in known and name not in groups:
-            raise unknown_name("parm", name, [*known, *GROUPS])
-        rows += groups.get(name, [name])
-    return rows
+    return fit.design.coef_names, fit.beta - half_width, fit.beta + half_width

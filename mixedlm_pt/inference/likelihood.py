@@ -1,5 +1,7 @@
 """Log-likelihood, deviance, information criteria and counts."""
 
+from collections.abc import Callable
+
 import numpy as np
 import pandas as pd
 
@@ -78,6 +80,34 @@ def BIC(fit: Fit) -> float:
     return float(np.log(fit.model.n)) * fit.n_par - 2.0 * fit.estimate.loglik
 
 
+def AICc(fit: Fit) -> float:
+    """Akaike's criterion for small samples, ``AIC + 2 k (k + 1) / (n - k - 1)``.
+
+    Parameters
+    ----------
+    fit : Fit
+        With k parameters and n rows. The correction is derived for linear models, and counts rows:
+        with few, large groups it is too small.
+
+    Returns
+    -------
+    float
+        Infinite where ``n <= k + 1``, so that such a model is never preferred.
+
+    Raises
+    ------
+    ArgumentError
+        For quasi-families, which have no likelihood.
+
+    References
+    ----------
+    .. [1] Hurvich and Tsai (1989), Biometrika 76, 297-307, eq. 3.
+    """
+    require_likelihood(fit, "AICc()")
+    left = fit.model.n - fit.n_par - 1
+    return AIC(fit) + (2.0 * fit.n_par * (fit.n_par + 1) / left if left > 0 else np.inf)
+
+
 def deviance(fit: Fit) -> float:
     """Sum of the squared deviance residuals, conditional on the random effects.
 
@@ -130,3 +160,6 @@ def require_likelihood(fit: Fit, verb: str) -> None:
             "variance but no likelihood. Compare such models by Wald tests, anova(fit), or fit a "
             "family with a likelihood such as negative_binomial."
         )
+
+
+CRITERIA: dict[str, Callable[[Fit], float]] = {"AIC": AIC, "AICc": AICc, "BIC": BIC}

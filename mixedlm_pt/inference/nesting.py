@@ -20,12 +20,27 @@ class Nesting:
     ----------
     obstacle : str
         What the larger model cannot express; empty if the smaller one is nested in it.
-    n_variances : int
-        Variances that the larger model adds; under the smaller one they are zero, on the boundary.
+    added : tuple of int
+        Variances that every term of the larger model adds; under the smaller one they are zero, on
+        the boundary.
     """
 
     obstacle: str = ""
-    n_variances: int = 0
+    added: tuple[int, ...] = ()
+
+    @property
+    def n_variances(self) -> int:
+        """Number of variances on the boundary under the smaller model."""
+        return sum(self.added)
+
+    @property
+    def has_mixture(self) -> bool:
+        """Whether the null distribution is a chi-bar-square with known weights.
+
+        That is so where no term adds two variances with their correlation: the boundary is then
+        one of half-spaces, otherwise a cone whose angles depend on the data.
+        """
+        return self.n_variances > 0 and max(self.added) == 1
 
 
 def nesting(small: Design, large: Design) -> Nesting:
@@ -53,7 +68,7 @@ def nesting(small: Design, large: Design) -> Nesting:
         host = min(hosts, key=lambda t: large.terms[t].Z.shape[1])
         held[host] += term.Z.shape[1]
     widths = [term.Z.shape[1] for term in large.terms]
-    return Nesting(n_variances=sum(max(0, k - h) for k, h in zip(widths, held, strict=True)))
+    return Nesting(added=tuple(max(0, k - h) for k, h in zip(widths, held, strict=True)))
 
 
 def holds(large: Design, host: RandomTerm, small: Design, term: RandomTerm) -> bool:

@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -5,7 +7,8 @@ from scipy.stats import chi2
 
 import mixedlm_pt as mlm
 from mixedlm_pt.errors import ArgumentError
-from mixedlm_pt.inference.nesting import nesting
+from mixedlm_pt.inference.likelihood_ratio import LikelihoodRatioTest
+from mixedlm_pt.inference.nesting import Nesting, nesting
 
 
 @pytest.fixture(scope="module")
@@ -79,7 +82,7 @@ def test_one_added_variance_is_tested_against_a_mixture(fits, small, large, df):
     assert naive == pytest.approx(chi2.sf(statistic, df))
     below = chi2.sf(statistic, df - 1) if df > 1 else float(statistic <= 0)
     assert mixture == pytest.approx(0.5 * (naive + below))
-    assert f"half chi-square({df - 1}) and half chi-square({df})" in found.notes[0]
+    assert f"1/2 chi-square({df - 1}) + 1/2 chi-square({df})" in found.notes[0]
 
 
 def test_an_added_correlation_is_an_ordinary_test(fits):
@@ -94,6 +97,81 @@ def test_two_added_variances_leave_the_naive_p_with_a_note(fits):
     assert "Pr(>Chibarsq)" not in found.to_frame()
     assert "2 variances are on the boundary" in found.notes[0]
     assert "too large (conservative)" in found.notes[0]
+
+
+def test_two_terms_with_a_variance_each_are_tested_against_a_binomial_mixture(fits):
+    found = mlm.anova(fits["none"], fits["crossed"])
+    row = found.to_frame().iloc[1]
+    tails = [chi2.sf(row["Chisq"], 1), chi2.sf(row["Chisq"], 2)]
+    assert row["Pr(>Chibarsq)"] == pytest.approx(0.5 * tails[0] + 0.25 * tails[1])
+    assert "1/4 chi-square(0) + 1/2 chi-square(1) + 1/4 chi-square(2)" in found.notes[0]
+    assert "as if their estimates were independent; pb_lrt() simulates" in found.notes[0]
+
+
+@pytest.mark.parametrize(("n_boundary", "n_free"), [(1, 0), (1, 2), (2, 0), (2, 1), (3, 0)])
+def test_the_mixture_is_the_norm_of_a_normal_vector_projected_on_an_orthant(n_boundary, n_free):
+    # Self and Liang (1987): the statistic is asymptotically the squared length of the projection
+    # of z ~ N(0, I) on the cone of the alternatives.
+    z = np.random.default_rng(1).normal(size=(200_000, n_boundary + n_free))
+    z[:, :n_boundary] = np.maximum(z[:, :n_boundary], 0.0)
+    simulated = (z**2).sum(axis=1)
+    for statistic in (0.5, 2.0, 5.0):
+        test = LikelihoodRatioTest(
+            statistic, n_boundary + n_free, Nesting(added=(1,) * n_boundary), False
+        )
+        assert test.p_mixture == pytest.approx((simulated > statistic).mean(), abs=4e-3)
+
+
+@pytest.mark.slow
+def test_variances_of_zero_are_estimated_as_zero_as_often_as_the_mixture_says():
+    # Intercepts and slopes of 500 groups: nearly independent, so about a quarter of the fits have
+    # neither; the small-sample excess over that makes the mixture conservative.
+    rng = np.random.default_rng(4)
+    n_groups, size = 500, 6
+    g = np.repeat(np.arange(n_groups), size)
+    x = np.tile(np.linspace(-1, 1, size), n_groups)
+    frame = pd.DataFrame({"g": g, "x": x, "y": rng.poisson(3.0, len(g)).astype(float)})
+    control = mlm.GlmerControl(check_singular=False)
+    null = mlm.glmer("y ~ x", frame, "poisson", control=control)
+    full = mlm.glmer("y ~ x + (x || g)", frame, "poisson", control=control)
+    reference = mlm.pb_lrt(null, full, nsim=400, seed=2).reference
+    assert (reference < 1e-6).mean() == pytest.approx(0.25, abs=0.08)
+    test = LikelihoodRatioTest(float(np.quantile(reference, 0.9)), 2, Nesting(added=(1, 1)), False)
+    assert test.p_mixture == pytest.approx(0.1, abs=0.04)
+
+
+def test_fits_have_the_names_they_are_given(fits):
+    found = mlm.anova(full=fits["slope"], null=fits["none"])
+    assert found.to_frame().index.tolist() == ["null", "full"]
+    assert found.heading[2:] == (" null: y ~ x", " full: y ~ x + (x | g)")
+    mixed = mlm.anova(fits["intercept"], **{"a slope": fits["slope"]})
+    assert mixed.to_frame().index.tolist() == ["m1", "a slope"]
+    with pytest.raises(ArgumentError, match="two fits are named 'm1'"):
+        mlm.anova(fits["none"], m1=fits["slope"])
+
+
+@pytest.mark.parametrize("collection", [list, tuple, dict])
+def test_a_collection_of_fits_is_to_be_unpacked(fits, collection):
+    stars = r"\*\*" if collection is dict else r"\*"
+    with pytest.raises(ArgumentError, match=rf"Unpack it: anova\({stars}fits\)"):
+        mlm.anova(collection(fits.items()))
+
+
+def test_a_singular_null_model_makes_the_test_doubtful(data):
+    control = mlm.GlmerControl(check_singular=False)
+    flat = data.assign(y=np.tile([1.0, 2.0, 3.0], 80))
+    small = mlm.glmer("y ~ 1 + (1 | g)", flat, "poisson", control=control)
+    large = mlm.glmer("y ~ x + (1 | g)", flat, "poisson", control=control)
+    assert small.isSingular()
+    assert "m2 against m1: the smaller model is singular" in mlm.anova(small, large).notes[0]
+
+
+def test_a_larger_model_with_a_lower_likelihood_is_said_to_be_unfinished(fits):
+    large = fits["slope"]
+    estimate = replace(large.estimate, loglik=fits["intercept"].logLik() - 0.25)
+    found = mlm.anova(fits["intercept"], large.replace(estimate=estimate))
+    assert "is 0.25 lower than that of the smaller one" in found.notes[-1]
+    assert found.to_frame()["Pr(>Chisq)"].iloc[1] == 1.0
 
 
 def test_models_that_are_not_nested_are_not_tested(fits):
@@ -143,7 +221,7 @@ def test_incomparable_fits_are_refused_with_the_reason(data, fits):
     with pytest.raises(ArgumentError, match=r"different numbers of rows \(240 and 200\)"):
         mlm.anova(base, shorter)
     other = mlm.glmer("x ~ 1 + (1 | g)", data.assign(x=data.y + 1), "poisson")
-    with pytest.raises(ArgumentError, match=r"different responses \(y and x\)"):
+    with pytest.raises(ArgumentError, match=r"different responses \(x and y\)"):
         mlm.anova(base, other)
     nb = mlm.glmer("y ~ x + f + (1 | g)", data, "nbinom2")
     with pytest.raises(ArgumentError, match=r"different families .*Poisson.*NegativeBinomial"):

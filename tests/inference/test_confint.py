@@ -1,3 +1,4 @@
+import sys
 from dataclasses import replace
 
 import numpy as np
@@ -6,7 +7,7 @@ import pytest
 
 import mixedlm_pt as mlm
 from mixedlm_pt.diagnostics.scales import scaled_parameters
-from mixedlm_pt.errors import ArgumentError
+from mixedlm_pt.errors import ArgumentError, MixedlmWarning
 
 
 @pytest.fixture(scope="module")
@@ -126,7 +127,7 @@ def test_rx_holds_the_other_parameters_fixed(cbpp):
     # vcov(fit, use.hessian = FALSE) of lme4, reference cbpp_logit_lme4.
     expected = [0.22789088437958, 0.305385529452043, 0.326049286101179, 0.42879501114445]
     np.testing.assert_allclose(np.sqrt(np.diag(cbpp.vcov(type="rx"))), expected, rtol=1e-6)
-    with pytest.raises(ArgumentError, match=r"full=True.* needs type='hessian'"):
+    with pytest.raises(ArgumentError, match=r"full=True.* needs another type than 'rx'"):
         cbpp.vcov(full=True, type="rx")
 
 
@@ -159,14 +160,58 @@ def test_rows_are_chosen_by_name_or_by_kind(cbpp):
 
 
 def test_bad_arguments_are_refused(cbpp):
-    with pytest.raises(ArgumentError, match="unknown method 'profile'; known: Wald"):
-        cbpp.confint(method="profile")
+    with pytest.raises(ArgumentError, match="unknown method 'profil'; known: Wald, profile, boot"):
+        cbpp.confint(method="profil")
+    with pytest.raises(ArgumentError, match="unknown type 'bca'; known: perc, basic, norm"):
+        cbpp.confint(method="boot", nsim=2, boot_type="bca")
     with pytest.raises(ArgumentError, match=r"unknown parm 'perod2'; .* Did you mean 'period2'"):
         cbpp.confint("perod2")
     with pytest.raises(ArgumentError, match="level is 95; it must lie between 0 and 1"):
         cbpp.confint(level=95)
     with pytest.raises(ArgumentError, match="unknown type 'sandwhich'"):
         cbpp.vcov(type="sandwhich")
+
+
+@pytest.mark.parametrize("method", ["Wald", "profile", "boot"])
+def test_all_methods_have_the_same_rows_and_columns(cbpp, method):
+    names = ["sd_(Intercept)|herd", "(Intercept)", "period2", "period3", "period4"]
+    found = cbpp.confint(method=method.upper(), nsim=10, seed=1)
+    assert list(found.index) == names
+    assert found.index.dtype == cbpp.confint().index.dtype
+    assert list(found.columns) == ["2.5 %", "97.5 %"]
+    assert (found["2.5 %"] < found["97.5 %"]).all()
+    few = cbpp.confint(["period3", "theta_"], 0.8, method, nsim=10, seed=1)
+    assert list(few.index) == ["period3", "sd_(Intercept)|herd"]
+    assert list(few.columns) == ["10 %", "90 %"]
+
+
+def test_bootstrap_limits_are_those_of_bootmer(cbpp):
+    boot = cbpp.bootMer(nsim=12, seed=5)
+    for kind in ("perc", "basic", "norm"):
+        found = cbpp.confint(method="boot", nsim=12, seed=5, boot_type=kind)
+        pd.testing.assert_frame_equal(found, boot.confint(type=kind))
+    assert found.attrs == {
+        "nsim": 12,
+        "failed": 0,
+        "failures": {},
+        "singular": boot.singular,
+        "seed": 5,
+    }
+
+
+def test_failures_of_the_bootstrap_are_counted_and_told(cbpp, monkeypatch):
+    fine = cbpp.bootMer(nsim=9, seed=5)
+    some = replace(fine, failures={"the likelihood is not finite": 1})
+    # The package's attribute of this name is the function.
+    module = sys.modules["mixedlm_pt.inference.confint"]
+    monkeypatch.setattr(module, "bootMer", lambda *_, **__: some)
+    message = "1 of 10 replicates of the bootstrap failed.* 1 times: the likelihood is not finite"
+    with pytest.warns(MixedlmWarning, match=message):
+        found = cbpp.confint(method="boot", nsim=10)
+    assert found.attrs["failed"] == 1
+    few = replace(fine, failures={}, nsim=9)
+    monkeypatch.setattr(module, "bootMer", lambda *_, **__: few)
+    assert cbpp.confint(method="boot").attrs["failures"] == {}
 
 
 def test_a_variance_of_zero_has_no_limits_and_the_others_do():

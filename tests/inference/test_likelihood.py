@@ -39,6 +39,8 @@ def test_criteria_are_rs(cbpp):
     # R: AIC and BIC of reference cbpp_logit_lme4.
     assert cbpp.AIC() == pytest.approx(194.052563729514, abs=1e-6)
     assert cbpp.BIC() == pytest.approx(204.17932218319, abs=1e-6)
+    # Hurvich and Tsai's correction: 2 * 5 * 6 / (56 - 5 - 1).
+    assert cbpp.AICc() == pytest.approx(194.052563729514 + 1.2, abs=1e-6)
     assert cbpp.deviance() == pytest.approx(73.4717233667611, abs=1e-5)
 
 
@@ -53,7 +55,7 @@ def test_a_dispersion_counts_as_a_parameter():
     assert fit.logLik().df == 4
 
 
-@pytest.mark.parametrize("verb", ["logLik", "AIC", "BIC"])
+@pytest.mark.parametrize("verb", ["logLik", "AIC", "AICc", "BIC"])
 def test_quasi_families_are_refused_by_name(quasi, verb):
     with pytest.raises(ArgumentError, match=rf"{verb}\(\) does not exist .*'quasibinomial'"):
         getattr(quasi, verb)()

@@ -11,7 +11,9 @@ from mixedlm_pt import families
 from mixedlm_pt.compile import Approximation
 from mixedlm_pt.design import build_design
 from mixedlm_pt.estimation import GlmerControl, Objective, fit_model
+from mixedlm_pt.fit import Call
 from mixedlm_pt.model import GLMM
+from mixedlm_pt.results import GlmerResult
 
 FOLDER = Path(__file__).parent / "fits"
 
@@ -78,6 +80,14 @@ def estimate(name):
     """Our own fit of it."""
     control = GlmerControl(laplace_weights=approximation(name).laplace_weights)
     return fit_model(model(name), approximation(name), control)
+
+
+@cache
+def fit(name):
+    """Our own fit of it, with its verbs."""
+    control = GlmerControl(laplace_weights=approximation(name).laplace_weights)
+    call = Call(record(name)["formula_py"], None, {})
+    return GlmerResult(model(name), approximation(name), control, "auto", estimate(name), call)
 
 
 def parameters(name):
