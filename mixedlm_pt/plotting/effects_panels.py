@@ -1,0 +1,93 @@
+"""The random effects that a plot shows: one panel a term of a group, with sorted levels."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+from scipy.special import ndtri
+
+from mixedlm_pt._typing import FloatArray
+from mixedlm_pt.errors import ArgumentError, unknown_name
+from mixedlm_pt.fit import Fit
+from mixedlm_pt.prediction import RandomEffects, ranef
+
+
+@dataclass(frozen=True, eq=False)
+class EffectPanel:
+    """One effect of all levels of a group, link scale.
+
+    Attributes
+    ----------
+    group, term : str
+    levels : list of str
+    mode, half_width : arrays, shape (n_levels,)
+        Conditional modes, and half the width of their intervals.
+    """
+
+    group: str
+    term: str
+    levels: list[str]
+    mode: FloatArray
+    half_width: FloatArray
+
+    @property
+    def excludes_zero(self) -> np.ndarray:
+        """Levels whose interval does not contain zero."""
+        return np.abs(self.mode) > self.half_width
+
+    @property
+    def title(self) -> str:
+        """``(Intercept) | herd``."""
+        return f"{self.term} | {self.group}"
+
+
+def effect_panels(
+    effects: Fit | RandomEffects, group: str | Sequence[str] | None, level: float
+) -> list[EffectPanel]:
+    """The panels of a fit or of its random effects, levels in their own order.
+
+    Raises
+    ------
+    ArgumentError
+        For an unknown group, a level outside (0, 1), or no random effects.
+    """
+    if not 0.0 < level < 1.0:
+        raise ArgumentError(f"level is {level!r}; it must lie between 0 and 1.")
+    modes = ranef(effects) if isinstance(effects, Fit) else effects
+    if not isinstance(modes, RandomEffects):
+        raise ArgumentError(
+            f"a {type(effects).__name__} has no random effects; give a fit or ranef(fit)."
+        )
+    if not len(modes):
+        raise ArgumentError("the model has no random effects to draw.")
+    chosen = list(modes) if group is None else [group] if isinstance(group, str) else list(group)
+    for name in chosen:
+        if name not in modes:
+            raise unknown_name("group", name, modes)
+    z = float(ndtri(0.5 * (1.0 + level)))
+    return [
+        EffectPanel(
+            name,
+            str(term),
+            [str(label) for label in modes[name].index],
+            modes[name][term].to_numpy(np.float64),
+            z * np.asarray(modes.se[name][term], np.float64),
+        )
+        for name in chosen
+        for term in modes[name].columns
+    ]
+
+
+def percent(level: float) -> str:
+    """``95 %``."""
+    return f"{100.0 * level:.4g} %"
+
+
+def orders(panels: Sequence[EffectPanel]) -> dict[str, pd.Index]:
+    """Order of the levels of every group: by the first of its effects."""
+    found: dict[str, pd.Index] = {}
+    for panel in panels:
+        if panel.group not in found:
+            found[panel.group] = pd.Index(np.argsort(panel.mode, kind="stable"))
+    return found
