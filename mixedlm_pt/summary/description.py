@@ -93,6 +93,9 @@ def dispersion(fit: Fit) -> str:
     if not (family.has_dispersion or family.fixed_phi != 1.0):
         return ""
     what = "Dispersion" if family.phi_scales_variance else "Shape"
+    if fit.boundary_phi:
+        limit = "infinite" if fit.phi > 1.0 else "zero"
+        return f"{what} of {family.name}, {family.phi_name}: {limit} (on the boundary)"
     how = "fixed"
     if family.estimates_phi:
         # The covariance is that of log(phi).

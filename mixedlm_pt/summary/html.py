@@ -6,7 +6,13 @@ from collections.abc import Sequence
 from html import escape
 from typing import TYPE_CHECKING
 
-from mixedlm_pt.summary.text import coefficient_cells, convergence_line, counts
+from mixedlm_pt.summary.text import (
+    coefficient_cells,
+    convergence_line,
+    counts,
+    fixed_effects_title,
+    ratio_line,
+)
 from mixedlm_pt.tables import html_table
 
 if TYPE_CHECKING:
@@ -23,7 +29,8 @@ def summary_html(summary: Summary) -> str:
         f"Data: {escape(description.data)}</p>"
     ]
     header, rows = coefficient_cells(summary.coefficients)
-    parts.append(html_table(header, rows, left=(0, len(header) - 1), caption="Fixed effects"))
+    title = fixed_effects_title(summary)
+    parts.append(html_table(header, rows, left=(0, len(header) - 1), caption=title))
     if summary.varcorr.terms:
         parts.append(summary.varcorr.html(caption="Random effects"))
         parts.append(paragraphs([counts(description.n, summary.n_groups)]))
@@ -32,7 +39,8 @@ def summary_html(summary: Summary) -> str:
         values.append(f"{summary.criteria.iloc[-1]:.0f}")
         parts.append(html_table(list(summary.criteria.index), [values], (), row_headers=False))
     dropped = description.dropped and f"Dropped (others determine them): {description.dropped}"
-    lines = [description.dispersion, dropped, convergence_line(description, convergence)]
+    ended = convergence_line(description, convergence)
+    lines = [description.dispersion, ratio_line(summary), dropped, ended]
     parts.append(paragraphs([*lines, *convergence.messages]))
     return f'<div class="mixedlm-pt">{"".join(parts)}</div>'
 

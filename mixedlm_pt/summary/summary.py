@@ -6,9 +6,18 @@ import numpy as np
 import pandas as pd
 from scipy.special import erfc
 
-from mixedlm_pt.diagnostics import Convergence, checkConv, residuals
+from mixedlm_pt._typing import FloatArray
+from mixedlm_pt.design.response import has_trials
+from mixedlm_pt.diagnostics import (
+    Convergence,
+    Overdispersion,
+    checkConv,
+    overdispersion,
+    residuals,
+)
 from mixedlm_pt.fit import Fit
-from mixedlm_pt.inference import AIC, BIC, df_residual, ngrps, vcov
+from mixedlm_pt.inference import AIC, BIC, df_residual, ngrps
+from mixedlm_pt.inference.estimates import Covariance, chosen_vcov
 from mixedlm_pt.summary.description import Description, describe
 from mixedlm_pt.summary.html import summary_html
 from mixedlm_pt.summary.text import summary_text
@@ -38,6 +47,12 @@ class Summary:
     correlation : DataFrame, shape (p, p)
         Of the estimated fixed effects.
     convergence : Convergence
+    dispersion_ratio : Overdispersion or None
+        Of families without a dispersion (Poisson, binomial with trials).
+    standard_errors : str
+        Where they come from, if not from the observed information.
+    shows_correlation : bool or None
+        Whether the text has the correlations; None for as many coefficients as lme4 shows.
     """
 
     description: Description
@@ -48,6 +63,9 @@ class Summary:
     coefficients: pd.DataFrame
     correlation: pd.DataFrame
     convergence: Convergence
+    dispersion_ratio: Overdispersion | None = None
+    standard_errors: str = ""
+    shows_correlation: bool | None = None
 
     def to_frame(self) -> pd.DataFrame:
         """The table of coefficients, unrounded."""
@@ -62,12 +80,16 @@ class Summary:
         return summary_html(self)
 
 
-def summary(fit: Fit) -> Summary:
+def summary(fit: Fit, correlation: bool | None = None, vcov: Covariance = None) -> Summary:
     """Everything that is usually reported of a fit.
 
     Parameters
     ----------
     fit : Fit
+    correlation : bool, optional
+        Whether the text has the correlations of the fixed effects; default: for up to 12 of them.
+    vcov : str, DataFrame or array, optional
+        Covariance of the fixed effects: a type of `vcov` such as ``"sandwich"``, or the matrix.
 
     Returns
     -------
@@ -81,21 +103,26 @@ def summary(fit: Fit) -> Summary:
     >>> fit.summary().coefficients["z value"].round(2).tolist()
     [-6.02, -3.24, -3.46, -3.7]
     """
+    V = chosen_vcov(fit, vcov)
+    origin = "" if vcov is None or isinstance(vcov, str) else "given"
     return Summary(
         description=describe(fit),
         criteria=criteria(fit),
         scaled_residuals=residual_quantiles(fit),
         varcorr=VarCorr(fit),
         n_groups=ngrps(fit),
-        coefficients=coefficient_table(fit),
-        correlation=coefficient_correlation(fit),
+        coefficients=coefficient_table(fit, V),
+        correlation=coefficient_correlation(fit, V),
         convergence=checkConv(fit),
+        dispersion_ratio=dispersion_ratio(fit),
+        standard_errors=origin or str(vcov or ""),
+        shows_correlation=correlation,
     )
 
 
-def coefficient_table(fit: Fit) -> pd.DataFrame:
-    """Estimates, standard errors and Wald tests of the fixed effects."""
-    se = np.sqrt(np.diag(vcov(fit)))
+def coefficient_table(fit: Fit, V: FloatArray) -> pd.DataFrame:
+    """Estimates, standard errors and Wald tests of the fixed effects with covariance V (p, p)."""
+    se = np.sqrt(np.diag(V))
     z = fit.beta / se
     return pd.DataFrame(
         {
@@ -105,15 +132,14 @@ def coefficient_table(fit: Fit) -> pd.DataFrame:
             # erfc, not 1 - cdf: exact in the far tail.
             P_VALUE: erfc(np.abs(z) / np.sqrt(2.0)),
         },
-        index=pd.Index(fit.design.coef_names),
+        index=pd.Index(fit.design.coef_names, dtype="str"),
     )
 
 
-def coefficient_correlation(fit: Fit) -> pd.DataFrame:
+def coefficient_correlation(fit: Fit, V: FloatArray) -> pd.DataFrame:
     """Correlation matrix of the estimated fixed effects, shape (p, p)."""
-    covariance = vcov(fit)
-    se = np.sqrt(np.diag(covariance))
-    return covariance.div(se, axis=0).div(se, axis=1)
+    se, names = np.sqrt(np.diag(V)), pd.Index(fit.design.coef_names, dtype="str")
+    return pd.DataFrame(V / np.outer(se, se), index=names, columns=names)
 
 
 def criteria(fit: Fit) -> pd.Series | None:
@@ -130,6 +156,14 @@ def criteria(fit: Fit) -> pd.Series | None:
             "df.resid": float(df_residual(fit)),
         }
     )
+
+
+def dispersion_ratio(fit: Fit) -> Overdispersion | None:
+    """Pearson's ratio where it says something: not where a dispersion is estimated, nor for 0/1."""
+    family = fit.family
+    is_dispersed = family.estimates_phi or family.has_pearson_dispersion
+    is_binary = has_trials(family) and bool((fit.design.response.weights <= 1.0).all())
+    return None if is_dispersed or is_binary or df_residual(fit) <= 0 else overdispersion(fit)
 
 
 def residual_quantiles(fit: Fit) -> pd.Series:

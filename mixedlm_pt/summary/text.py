@@ -15,9 +15,11 @@ from mixedlm_pt.tables import (
     LEGEND,
     WIDTH,
     decimals,
+    display_width,
     number,
     numbers,
     p_values,
+    padded,
     stars,
     text_table,
 )
@@ -28,6 +30,7 @@ if TYPE_CHECKING:
 # As lme4: with more coefficients their correlations are left out of the text.
 MAX_CORRELATION = 12
 ABBREVIATION = 6
+LABEL_LENGTH = 11
 # Rounding error decides about smaller ones.
 SMALLEST_GAIN = 1e-9
 
@@ -44,13 +47,30 @@ def summary_text(summary: Summary) -> str:
             f"Random effects:\n{varcorr.text(with_variance=True)}\n"
             f"{counts(description.n, summary.n_groups)}"
         )
-    blocks.append("Fixed effects:\n" + coefficient_text(summary.coefficients))
-    if 1 < len(summary.correlation) <= MAX_CORRELATION and not summary.correlation.isna().all(
-        axis=None
-    ):
+    blocks.append(f"{fixed_effects_title(summary)}:\n{coefficient_text(summary.coefficients)}")
+    if shows_correlation(summary):
         blocks.append("Correlation of Fixed Effects:\n" + correlation_text(summary.correlation))
-    blocks.append(footer(description, summary.convergence))
+    elif summary.shows_correlation is None and len(summary.correlation) > MAX_CORRELATION:
+        blocks.append(
+            f"Correlation of {len(summary.correlation)} fixed effects not shown; "
+            "summary(correlation=True) shows it."
+        )
+    blocks.append(footer(description, summary))
     return "\n\n".join(block for block in blocks if block)
+
+
+def fixed_effects_title(summary: Summary) -> str:
+    """Heading of the coefficients, with the kind of standard errors if it is not the usual one."""
+    errors = summary.standard_errors
+    return f"Fixed effects (standard errors: {errors})" if errors else "Fixed effects"
+
+
+def shows_correlation(summary: Summary) -> bool:
+    """Whether the correlations of the fixed effects are printed."""
+    p, wanted = len(summary.correlation), summary.shows_correlation
+    if p < 2 or summary.correlation.isna().all(axis=None):
+        return False
+    return p <= MAX_CORRELATION if wanted is None else wanted
 
 
 def heading(description: Description) -> str:
@@ -58,7 +78,13 @@ def heading(description: Description) -> str:
     lines = [
         textwrap.fill(description.method, WIDTH, subsequent_indent="  "),
         f" Family: {description.family}",
-        f"Formula: {description.formula}",
+        textwrap.fill(
+            f"Formula: {description.formula}",
+            WIDTH,
+            subsequent_indent="         ",
+            break_long_words=False,
+            break_on_hyphens=False,
+        ),
         f"   Data: {description.data}",
     ]
     if description.weights:
@@ -77,13 +103,13 @@ def criteria_line(criteria: pd.Series | None, places: int) -> str:
 def columns_of(values: pd.Series) -> str:
     """Numbers under their names, as many on a line as fit."""
     cells = numbers(values.to_numpy())
-    width = max(len(text) for text in [*map(str, values.index), *cells])
+    width = max((display_width(text) for text in [*map(str, values.index), *cells]), default=0)
     per_line = max(1, (WIDTH + 1) // (width + 1))
     lines = []
     for first in range(0, len(cells), per_line):
         here = slice(first, first + per_line)
-        lines.append(" ".join(str(name).rjust(width) for name in values.index[here]))
-        lines.append(" ".join(cell.rjust(width) for cell in cells[here]))
+        lines.append(" ".join(padded(str(name), width) for name in values.index[here]))
+        lines.append(" ".join(padded(cell, width) for cell in cells[here]))
     return "\n".join(lines)
 
 
@@ -118,43 +144,71 @@ def coefficient_text(table: pd.DataFrame) -> str:
 
 
 def correlation_text(correlation: pd.DataFrame) -> str:
-    """Lower triangle, with abbreviated names above the columns."""
+    """Lower triangle under abbreviated names, as many columns at a time as fit on a line."""
     names = list(map(str, correlation.index))
-    short = abbreviations(names)[:-1]
-    values = correlation.to_numpy()
-    rows = [
-        [name, *(number(r, 3) for r in values[i, :i]), *[""] * (len(short) - i)]
-        for i, name in enumerate(names)
-        if i
-    ]
-    return text_table(["", *short], rows, left=(0,))
+    rows, columns = abbreviations(names, LABEL_LENGTH), abbreviations(names, ABBREVIATION)
+    # Rounded first, so that nothing prints as -0.000.
+    cells = [[number(r, 3) for r in row] for row in np.round(correlation.to_numpy(), 3) + 0.0]
+    label_width = max(map(display_width, rows))
+    width = max(6, *map(display_width, columns[:-1])) + 1
+    per_block = max(1, (WIDTH - label_width) // width)
+    blocks = []
+    for first in range(0, len(names) - 1, per_block):
+        here = range(first, min(first + per_block, len(names) - 1))
+        body = [
+            [rows[i], *(cells[i][j] if j < i else "" for j in here)]
+            for i in range(first + 1, len(names))
+        ]
+        blocks.append(text_table(["", *(columns[j] for j in here)], body, left=(0,)))
+    return "\n".join(blocks)
 
 
-def abbreviations(names: Sequence[str]) -> list[str]:
-    """Names of about six letters, as R's ``abbreviate``; long ones where they would coincide."""
-    short = [abbreviate(name) for name in names]
-    return [s if short.count(s) == 1 else name for s, name in zip(short, names, strict=True)]
+def abbreviations(names: Sequence[str], length: int = ABBREVIATION) -> list[str]:
+    """Names of about so many letters, as R's ``abbreviate``; longer where they would coincide."""
+    lengths = [length] * len(names)
+    while True:
+        short = [abbreviate(name, size) for name, size in zip(names, lengths, strict=True)]
+        longer = [
+            size + (short.count(s) > 1 and size < len(name))
+            for s, name, size in zip(short, names, lengths, strict=True)
+        ]
+        if longer == lengths:
+            return short
+        lengths = longer
 
 
-def abbreviate(name: str) -> str:
+def abbreviate(name: str, length: int = ABBREVIATION) -> str:
     """The name less its last lower-case vowels, then its last lower-case letters."""
     if name == "(Intercept)":
         return "(Intr)"
     letters = list(name)
     for is_expendable in ("aeiou".__contains__, str.islower):
         for i in reversed(range(1, len(letters))):
-            if len(letters) > ABBREVIATION and is_expendable(letters[i]):
+            if len(letters) > length and is_expendable(letters[i]):
                 del letters[i]
     return "".join(letters)
 
 
-def footer(description: Description, convergence: Convergence) -> str:
+def footer(description: Description, summary: Summary) -> str:
     """Dispersion, dropped columns and convergence, in words."""
-    lines = [description.dispersion]
+    convergence = summary.convergence
+    lines = [description.dispersion, ratio_line(summary)]
     if description.dropped:
         lines.append(f"Dropped, because other columns determine them: {description.dropped}")
     lines += [convergence_line(description, convergence), *convergence.messages]
-    return "\n".join(textwrap.fill(line, WIDTH) for line in lines if line)
+    return "\n".join(textwrap.fill(line, WIDTH, break_long_words=False) for line in lines if line)
+
+
+def ratio_line(summary: Summary) -> str:
+    """Pearson's dispersion ratio, where the family has no dispersion of its own."""
+    found = summary.dispersion_ratio
+    if found is None:
+        return ""
+    p = p_values([found.p_value])[0]
+    return (
+        f"Pearson's dispersion ratio: {found.ratio:.4g} (chi-squared test against 1: p "
+        f"{p if p.startswith('<') else f'= {p}'})"
+    )
 
 
 def convergence_line(description: Description, convergence: Convergence) -> str:

@@ -218,7 +218,7 @@ def test_html_has_tables_with_scoped_headers_and_no_colours(contraception):
     html = contraception._repr_html_()
     assert html == contraception.summary()._repr_html_()
     assert html.count("<table") == html.count("</table>") == 3
-    assert '<th scope="row" style="text-align: left">I(age^2)</th>' in html
+    assert re.search(r'<th scope="row" style="text-align: left[^"]*">I\(age\^2\)</th>', html)
     assert "Pr(&gt;|z|)" in html
     assert "color:" not in html.replace("color: inherit", "")
     assert "background" not in html
@@ -240,8 +240,91 @@ def test_names_are_abbreviated_as_by_r():
     assert {name: abbreviate(name) for name in expected} == expected
 
 
-def test_abbreviations_that_coincide_are_not_used():
-    assert abbreviations(["aaaaaaaaab", "aaaaaaaaaab"]) == ["aaaaaaaaab", "aaaaaaaaaab"]
+def test_abbreviations_that_coincide_are_longer_as_by_r():
+    # abbreviate(x, 6) and abbreviate(x, 11) in R 4.2.2, as lme4 prints the summary of VerbAgg.
+    names = ["btypescold", "btypeshout", "btypescold:modedo", "btypeshout:modedo"]
+    assert abbreviations(names) == ["btypsc", "btypsh", "btypsc:", "btypsh:"]
+    assert abbreviations(names, 11) == ["btypescold", "btypeshout", "btypscld:md", "btypsht:mdd"]
+    assert abbreviations(["same", "same"], 3) == ["same", "same"]
+
+
+def test_wide_letters_take_two_columns():
+    table = text_table(["", "value"], [["変数", "1"], ["abcd", "2"]], left=(0,))
+    assert table.splitlines()[1:] == ["変数     1", "abcd     2"]
+    assert text_table(["", "v"], [["e\u0301", "1"], ["x", "2"]], left=(0,)).endswith("x 2")
+
+
+def test_correlations_are_wrapped_as_by_lme4():
+    fit = mlm.glmer("r2 ~ (Anger + Gender + btype + situ) * mode + (1 | id)", mlm.load_verbagg())
+    text = str(fit.summary()).split("Correlation of Fixed Effects:\n")[1].split("\n\n")[0]
+    assert max(map(len, text.splitlines())) <= 80
+    headers = [line for line in text.splitlines() if line.startswith("   ")]
+    assert [name for line in headers for name in line.split()] == [
+        # The header of print(summary(m)) in lme4 1.1-31.
+        *"(Intr) Anger GendrM btypsc btypsh sitslf modedo Angr:m GndrM: btypsc: btypsh:".split()
+    ]
+    rows = [line.split()[0] for line in text.splitlines() if not line.startswith("   ")]
+    assert rows[-3:] == ["btypscld:md", "btypsht:mdd", "situslf:mdd"]
+    assert "-0.000" not in text
+
+
+def test_the_correlations_can_be_asked_for_and_left_out(cbpp):
+    assert "Correlation of Fixed" not in str(cbpp.summary(correlation=False))
+    data = pd.DataFrame(np.random.default_rng(8).normal(size=(80, 13))).add_prefix("x")
+    data["y"] = np.random.default_rng(9).poisson(2.0, 80)
+    fit = mlm.glmer("y ~ " + " + ".join(f"x{i}" for i in range(13)), data, "poisson")
+    assert "Correlation of 14 fixed effects not shown" in str(fit.summary())
+    assert "Correlation of Fixed Effects:\n" in str(fit.summary(correlation=True))
+
+
+def test_other_standard_errors_are_used_and_named(cbpp):
+    robust = cbpp.summary(vcov="sandwich")
+    expected = np.sqrt(np.diag(cbpp.vcov(type="sandwich")))
+    np.testing.assert_allclose(robust.coefficients["Std. Error"], expected)
+    assert "Fixed effects (standard errors: sandwich):" in str(robust)
+    assert "Fixed effects (standard errors: sandwich)" in robust._repr_html_()
+    given = cbpp.summary(vcov=4.0 * cbpp.vcov())
+    np.testing.assert_allclose(
+        given.coefficients["z value"], cbpp.summary().coefficients["z value"] / 2.0
+    )
+    assert "(standard errors: given)" in str(given)
+
+
+def test_the_dispersion_ratio_is_printed_where_it_says_something(cbpp, contraception, gamma):
+    # performance::check_overdispersion: sum(residuals(m, "pearson")^2) / df.residual(m).
+    ratio = (cbpp.residuals("pearson") ** 2).sum() / cbpp.df_residual()
+    assert f"Pearson's dispersion ratio: {ratio:.4g} " in str(cbpp.summary())
+    assert "dispersion ratio: " in cbpp._repr_html_()
+    for fit in (contraception, gamma):
+        assert "dispersion ratio" not in str(fit.summary())
+
+
+def test_a_shape_at_its_limit_is_called_infinite():
+    rng = np.random.default_rng(1)
+    data = pd.DataFrame({"g": np.repeat(np.arange(20), 10), "y": rng.binomial(10, 0.3, 200)})
+    with pytest.warns(mlm.errors.SingularFitWarning):
+        fit = mlm.glmer_nb("y ~ 1 + (1 | g)", data)
+    line = "Shape of negative_binomial, theta: infinite (on the boundary)"
+    assert line in str(fit)
+    assert line in str(fit.summary())
+    assert line in fit._repr_html_()
+
+
+def test_a_long_formula_is_wrapped(contraception):
+    data = mlm.load_contraception()
+    for name in "abcdefgh":
+        data[f"predictor_{name}"] = np.random.default_rng(ord(name)).normal(size=len(data))
+    terms = " + ".join(f"predictor_{name}" for name in "abcdefgh")
+    text = str(mlm.glmer(f"use ~ {terms} + (1 | district)", data, nAGQ=0))
+    assert max(map(len, text.splitlines())) <= 80
+    assert "\n         predictor_" in text
+
+
+def test_a_model_without_fixed_effects_says_so():
+    fit = mlm.glmer("incidence / size ~ 0 + (1 | herd)", mlm.load_cbpp())
+    assert "Fixed effects:\n(none)" in str(fit.summary())
+    assert "<table" in fit._repr_html_()
+    assert "Std.Dev." in str(fit)
 
 
 def test_numbers_share_decimals_and_keep_four_digits_of_the_smallest():
