@@ -145,9 +145,11 @@ class ModeFinder:
         if not (move_beta and self.model.p):
             step = self.solve(packed, r[:, None])[:, 0]
             return Step(np.zeros(self.model.p), step, float(step @ r))
-        block = self.beta_block(M, packed, D)
-        if block is None:
+        block = self.newton_block(M, packed, D)
+        if block is None and (D < 0.0).any():
             return self.step(M, u, score, np.maximum(D, 0.0), move_beta)
+        if block is None:
+            return Step(np.zeros(self.model.p), np.zeros_like(u), np.nan)
         r_beta = self.X.T @ score
         step_beta, step_u = self.solve_joint(packed, block, r_beta, r)
         return Step(step_beta, step_u, float(step_beta @ r_beta + step_u @ r))
@@ -170,6 +172,23 @@ class ModeFinder:
             return None
         return BetaBlock(sl.cho_solve(factor, np.eye(len(S))), correction)
 
+    def newton_block(self, M: FloatArray, packed: FloatArray, D: FloatArray) -> BetaBlock | None:
+        """`beta_block` for a step: combinations of beta without any information stay where they are.
+
+        Under complete separation the information about some combinations runs to zero together
+        with their score.
+        """
+        block = self.beta_block(M, packed, D)
+        if block is not None or not (D >= 0.0).all():
+            return block
+        S, correction = self.beta_information(M, packed, D)
+        if not np.isfinite(S).all():
+            return None
+        # In units of the diagonal, so that a rare category is not mistaken for one without rows.
+        unit = np.sqrt(np.maximum(np.diag(S), np.finfo(float).tiny))
+        scaled = np.linalg.pinv(S / np.outer(unit, unit), hermitian=True)
+        return BetaBlock(scaled / np.outer(unit, unit), correction)
+
     def beta_information(
         self, M: FloatArray, packed: FloatArray, D: FloatArray
     ) -> tuple[FloatArray, FloatArray]:
@@ -185,7 +204,7 @@ class ModeFinder:
         """Packed factorisation of H at a mode, and beta's part of the joint information."""
         _, _, D = self.density(self.linear_predictor(mode.beta, mode.u, M), log_phi)
         _, packed = self.factor(D, M)
-        return packed, self.beta_block(M, packed, D)
+        return packed, self.newton_block(M, packed, D)
 
     def find(
         self,
@@ -195,6 +214,7 @@ class ModeFinder:
         u: FloatArray,
         *,
         move_beta: bool = False,
+        tol: float = DECREMENT_TOL,
     ) -> Mode:
         """Mode of the joint density in u, or in (beta, u), from the given point.
 
@@ -221,7 +241,7 @@ class ModeFinder:
             if not np.isfinite(step.decrement):
                 return Mode(beta, u, value, np.nan, n_newton, False)
             beta, u = beta + step.beta, u + step.u
-            if step.decrement < DECREMENT_TOL:
+            if step.decrement < tol:
                 return Mode(beta, u, value, step.decrement, n_newton, True)
         return Mode(best_beta, best_u, best_value, np.nan, MAX_NEWTON, False)
 

@@ -14,6 +14,9 @@ from mixedlm_pt.estimation.objective import Objective
 # A variance component that looks like zero starts at this share of a level's own sampling
 # variance: zero itself is a stationary point of the criterion.
 SMALLEST_SHARE = 0.1
+# Newton decrement of the searches here: the optimiser goes on from where they stop, and where the
+# response is completely separated a tighter one sends beta to where it has no information left.
+START_TOL = 1e-4
 
 
 @dataclass(frozen=True, eq=False)
@@ -61,7 +64,7 @@ def starting_values(
     beta, log_phi = glm_start(objective)
     theta, theta_scale, theta_bend = moment_start(objective, beta, log_phi)
     M, u = finder.scaled_design(theta), np.zeros(model.q)
-    mode = finder.find(beta, M, log_phi, u, move_beta=joint_mode)
+    mode = finder.find(beta, M, log_phi, u, move_beta=joint_mode, tol=START_TOL)
     if mode.converged:
         beta, u = mode.beta, mode.u
     eta = finder.linear_predictor(beta, u, M)
@@ -119,7 +122,7 @@ def glm_start(objective: Objective) -> tuple[FloatArray, float]:
     if not np.isfinite(finder.density(eta, 0.0)[0]).all():
         eta = np.full(model.n, constant)
     log_phi, _ = dispersion_start(objective, eta)
-    mode = finder.find(beta, empty, log_phi, u, move_beta=True)
+    mode = finder.find(beta, empty, log_phi, u, move_beta=True, tol=START_TOL)
     if not np.isfinite(mode.value):
         raise EstimationError(
             "the log density cannot be evaluated at the starting values; give start= or "
