@@ -1,4 +1,4 @@
-"""``python -m benchmarks run --out FILE`` fits, ``table FILE`` prints, ``coverage`` simulates."""
+"""``python -m benchmarks run`` times fits, ``verbs`` what follows, ``coverage`` simulates."""
 
 import argparse
 import json
@@ -9,10 +9,11 @@ from benchmarks.engines import ENGINES
 from benchmarks.problems import PROBLEMS
 from benchmarks.run import run
 from benchmarks.table import table
+from benchmarks.verbs import verbs
 
 
 def main() -> None:
-    """Run the benchmarks, print the table of a run, or simulate the coverage of intervals."""
+    """Time fits or verbs, print the table of a run, or simulate the coverage of intervals."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=main.__doc__)
     commands = parser.add_subparsers(dest="command", required=True)
     running = commands.add_parser("run", help="problems crossed with engines")
@@ -31,12 +32,17 @@ def main() -> None:
     covering.add_argument("--jobs", type=int, default=2)
     covering.add_argument("--seed", type=int, default=1)
     covering.add_argument("--out", type=Path, required=True, help="an interrupted run goes on here")
+    timing = commands.add_parser("verbs", help="what is done with a fit, timed")
+    timing.add_argument("--rivals", help="python with glmm and mixedlm")
+    timing.add_argument("--limit", type=float, default=300.0, help="seconds a process may take")
     options = vars(parser.parse_args())
     command = options.pop("command")
     if command == "run":
         run(**options)
     elif command == "coverage":
         print(coverage(**options))
+    elif command == "verbs":
+        print(verbs(**options))
     else:
         print(table(json.loads(options["results"].read_text())))
 

@@ -64,6 +64,7 @@ def warn(message: str, category: type[Warning]) -> None:
 def unknown_name(kind: str, name: object, known: Iterable[str]) -> ArgumentError:
     """The error for a name that is not in a table; it suggests the nearest known one."""
     names = list(known)
-    near = difflib.get_close_matches(str(name), names, n=1)
-    hint = f" Did you mean {near[0]!r}?" if near else ""
+    by_lower = {known_name.lower(): known_name for known_name in names}
+    near = difflib.get_close_matches(str(name).lower(), by_lower, n=1)
+    hint = f" Did you mean {by_lower[near[0]]!r}?" if near else ""
     return ArgumentError(f"unknown {kind} {name!r}; known: {', '.join(names)}.{hint}")

@@ -10,7 +10,15 @@ import numpy as np
 from mixedlm_pt._typing import BoolArray, FloatArray
 from mixedlm_pt.compile import Approximation, CompiledModel, compile_model
 from mixedlm_pt.design import Design
-from mixedlm_pt.estimation import Estimate, GlmerControl, ModeFinder, Outcome, Start, fit_model
+from mixedlm_pt.estimation import (
+    Estimate,
+    GlmerControl,
+    ModeFinder,
+    Objective,
+    Outcome,
+    Start,
+    fit_model,
+)
 from mixedlm_pt.families import Family
 from mixedlm_pt.model import GLMM
 
@@ -101,6 +109,22 @@ class Fit:
         """Conditional mode of the spherical effects, shape (q,)."""
         return read_only(self.estimate.u)
 
+    @property
+    def log_phi(self) -> float:
+        """Logarithm of the dispersion in the likelihood: 0 where the family has none."""
+        return float(np.log(self.estimate.phi))
+
+    @property
+    def par(self) -> FloatArray:
+        """(beta, theta, log phi), the last where it is estimated, shape (n_par,)."""
+        log_phi = [self.log_phi] if self.family.estimates_phi else []
+        return np.concatenate([self.beta, self.theta, log_phi])
+
+    @property
+    def restart(self) -> Start | None:
+        """Where fits of similar data start; None for a shape at its limit, where all is flat."""
+        return None if self.boundary_phi else self.estimate.restart
+
     @cached_property
     def Lambda(self) -> tuple[FloatArray, ...]:
         """Covariance factor of every term, each (k, k)."""
@@ -122,21 +146,25 @@ class Fit:
             derivatives.append(derivative)
         return tuple(map(read_only, derivatives))
 
-    @cached_property
-    def b(self) -> tuple[FloatArray, ...]:
-        """Conditional mode of the effects of every term, each (n_levels, k), link scale."""
+    @property
+    def u_by_term(self) -> tuple[FloatArray, ...]:
+        """Conditional mode of the spherical effects of every term, each (n_levels, k)."""
         modes: list[FloatArray] = [np.empty(0)] * len(self.design.terms)
         factors = zip(
             self.design.factors, self.model.u_slices, self.model.factor_terms, strict=True
         )
         for grouping, part, terms in factors:
+            ends = np.cumsum([0, *(self.model.term_widths[t] for t in terms)])
             by_level = self.u[part].reshape(grouping.n_levels, -1)
-            first = 0
-            for t in terms:
-                k = self.model.term_widths[t]
-                modes[t] = read_only(by_level[:, first : first + k] @ self.Lambda[t].T)
-                first += k
+            for t, columns in zip(terms, np.split(by_level, ends[1:-1], axis=1), strict=True):
+                modes[t] = columns
         return tuple(modes)
+
+    @cached_property
+    def b(self) -> tuple[FloatArray, ...]:
+        """Conditional mode of the effects of every term, each (n_levels, k), link scale."""
+        pairs = zip(self.u_by_term, self.Lambda, strict=True)
+        return tuple(read_only(u @ Lambda.T) for u, Lambda in pairs)
 
     @cached_property
     def scaled_design(self) -> FloatArray:
@@ -154,6 +182,11 @@ class Fit:
         return read_only(self.compiled.mean(self.eta)[0])
 
     @property
+    def n_obs(self) -> int:
+        """Number of rows that carry weight: as in R's glm, one of weight zero counts as absent."""
+        return int(np.count_nonzero(self.design.response.weights))
+
+    @property
     def n_par(self) -> int:
         """Number of estimated parameters, the df of the log-likelihood."""
         return self.model.n_par
@@ -166,7 +199,7 @@ class Fit:
         response = self.design.response
         V = self.compiled.variance(self.mu, np.asarray(1.0))[0]
         pearson = float((response.weights * (response.y - self.mu) ** 2 / V).sum())
-        return pearson / (self.model.n - self.n_par)
+        return pearson / (self.n_obs - self.n_par)
 
     @property
     def has_scale(self) -> bool:
@@ -200,6 +233,15 @@ def read_only(values: FloatArray) -> FloatArray:
     return view
 
 
+def likelihood(fit: Fit, model: GLMM) -> Objective:
+    """Log-likelihood and gradient in ``fit.par`` of another model, by the fit's approximation.
+
+    nAGQ = 0 differs from 1 in its estimates, not in the likelihood.
+    """
+    approximation = replace(fit.approximation, nAGQ=max(fit.approximation.nAGQ, 1))
+    return Objective(model, approximation, fit.backend)
+
+
 def refitted[AnyFit: Fit](
     fit: AnyFit, model: GLMM, *, start: Start | None = None, has_covariance: bool = True
 ) -> AnyFit:
@@ -210,7 +252,7 @@ def refitted[AnyFit: Fit](
     fit : Fit
     model : GLMM
     start : Start, optional
-        ``fit.estimate.restart`` where the model has the same parameters and random effects.
+        ``fit.restart`` where the model has the same parameters and random effects.
     has_covariance : bool
         False leaves out the covariance of the estimates, which takes half of a small fit.
 

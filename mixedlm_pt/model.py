@@ -113,8 +113,11 @@ class GLMM:
         ends = np.cumsum([0, *sizes]).tolist()
         return tuple(slice(a, b) for a, b in pairwise(ends))
 
-    def with_response(self, design: Design) -> "GLMM":
-        """The model of a design with another response, or other columns of X, and the same Z."""
+    def with_design(self, design: Design) -> "GLMM":
+        """The same model of another design whose grouping factors are the same.
+
+        Response, weights, offset, X and Z may differ.
+        """
         other = replace(self, design=design)
         # The grouping is the same; finding its structure again costs more than a small fit.
         other.__dict__["structure"] = self.structure

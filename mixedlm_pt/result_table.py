@@ -1,7 +1,7 @@
 """The table that most verbs return: numbers with a heading and notes, as text and as HTML."""
 
 import textwrap
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from html import escape
 
@@ -79,6 +79,33 @@ class ResultTable:
             f"<div><p><strong>{escape(title)}</strong><br>{listed}</p>"
             f"{html_table(header, rows, left=text)}{paragraphs}</div>"
         )
+
+
+class Printed:
+    """Base of a result that prints as the table which it makes of itself."""
+
+    def printed(self) -> ResultTable:
+        """The table, with what the reader has to know."""
+        raise NotImplementedError
+
+    def __str__(self) -> str:
+        return str(self.printed())
+
+    __repr__ = __str__
+
+    def _repr_html_(self) -> str:
+        return self.printed()._repr_html_()
+
+
+class ResultMapping[Key, Value](Mapping[Key, Value]):
+    """Base of a result that is a mapping, and equal to itself only.
+
+    `Mapping` would compare the values one by one: fits, which it would have to make first, or data
+    frames, which have no single truth value.
+    """
+
+    __eq__ = object.__eq__
+    __hash__ = object.__hash__
 
 
 def index_label(label: object) -> str:

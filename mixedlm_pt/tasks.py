@@ -7,7 +7,10 @@ import numpy as np
 from joblib import Parallel, delayed
 from rich.progress import Progress
 
+from mixedlm_pt.arguments import checked_seed
 from mixedlm_pt.errors import ArgumentError
+
+type Seed = int | np.random.SeedSequence | None
 
 
 def run_tasks[Task, Outcome](
@@ -39,7 +42,17 @@ def run_tasks[Task, Outcome](
     list
         Shorter than ``tasks`` after a KeyboardInterrupt, which is raised again only if nothing is
         finished.
+
+    Raises
+    ------
+    ArgumentError
+        If ``n_jobs`` is no number of processes.
     """
+    is_integer = isinstance(n_jobs, int | np.integer) and not isinstance(n_jobs, bool)
+    if n_jobs is not None and not (is_integer and n_jobs != 0):
+        raise ArgumentError(
+            f"n_jobs is {n_jobs!r}; it must be a number of processes, -1 for all cores, or None."
+        )
     outcomes: list[Outcome] = []
     with Progress(disable=not progress) as bar:
         row = bar.add_task(label, total=len(tasks))
@@ -57,25 +70,21 @@ def run_tasks[Task, Outcome](
     return outcomes
 
 
-def spawn_seeds(seed: int | np.random.SeedSequence | None, n: int) -> list[np.random.SeedSequence]:
+def interruption(done: int, asked: int, what: str) -> tuple[str, ...]:
+    """The note of a result that the user stopped; empty where everything was finished."""
+    return (f"Interrupted after {done:,} of {asked:,} {what}.",) if done < asked else ()
+
+
+def spawn_seeds(seed: Seed, n: int) -> list[np.random.SeedSequence]:
     """One independent seed a task, the same whichever process runs it."""
-    parent = seed if isinstance(seed, np.random.SeedSequence) else np.random.SeedSequence(seed)
-    return parent.spawn(n)
+    if not isinstance(seed, np.random.SeedSequence):
+        return np.random.SeedSequence(checked_seed(seed)).spawn(n)
+    # A sequence counts its children; a copy begins with the first again.
+    return np.random.SeedSequence(
+        seed.entropy, spawn_key=seed.spawn_key, pool_size=seed.pool_size
+    ).spawn(n)
 
 
 def recorded_seed(seed: Any) -> Any:
     """The seed, or for None a new one that can be written down and given again."""
-    return np.random.SeedSequence().entropy if seed is None else seed
-
-
-def positive_integer(name: str, value: Any) -> int:
-    """The value of an argument that counts something.
-
-    Raises
-    ------
-    ArgumentError
-    """
-    is_integer = isinstance(value, int | np.integer) and not isinstance(value, bool)
-    if not (is_integer and value > 0):
-        raise ArgumentError(f"{name} is {value!r}; it must be a positive integer.")
-    return int(value)
+    return np.random.SeedSequence().entropy if seed is None else checked_seed(seed)

@@ -27,7 +27,7 @@ OPTIONAL = {"as_marginaleffects"}
 VALUES = {
     "name": lambda fit: "ALL",
     "newresp": lambda fit: fit.simulate(seed=3).iloc[:, 0],
-    "hypotheses": lambda fit: [fit.design.coef_names[1]],
+    "hypotheses": lambda fit: [fit.design.coef_names[-1]],
     "specs": lambda fit: "period",
     "variables": lambda fit: fit.design.coef_names[-1],
     "var": lambda fit: "x",

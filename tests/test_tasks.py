@@ -7,8 +7,9 @@ import joblib
 import numpy as np
 import pytest
 
+from mixedlm_pt.arguments import positive_integer
 from mixedlm_pt.errors import ArgumentError
-from mixedlm_pt.tasks import positive_integer, recorded_seed, run_tasks, spawn_seeds
+from mixedlm_pt.tasks import recorded_seed, run_tasks, spawn_seeds
 
 
 def doubled(task):
@@ -105,3 +106,10 @@ def test_a_count_is_a_positive_integer(value):
     with pytest.raises(ArgumentError, match=f"nsim is {value!r}; it must be a positive integer"):
         positive_integer("nsim", value)
     assert positive_integer("nsim", np.int64(3)) == 3
+
+
+def test_a_seed_sequence_gives_the_same_seeds_each_time():
+    sequence = np.random.SeedSequence(5)
+    first, second = (spawn_seeds(sequence, 3) for _ in range(2))
+    assert [seed.generate_state(1) for seed in first] == [s.generate_state(1) for s in second]
+    assert normals(first[0]).tolist() == normals(spawn_seeds(5, 3)[0]).tolist()

@@ -15,6 +15,10 @@ DATA = Path(__file__).with_name("data")
 def names() -> list[str]:
     """Names of the data sets, in alphabetical order.
 
+    Returns
+    -------
+    list of str
+
     Examples
     --------
     >>> "cbpp" in names()
@@ -30,6 +34,10 @@ def describe(name: str) -> Dataset:
     ----------
     name : str
         One of `names`; upper and lower case are the same.
+
+    Returns
+    -------
+    Dataset
 
     Raises
     ------

@@ -4,6 +4,7 @@ from mixedlm_pt.diagnostics.convergence import Convergence, checkConv, with_warn
 from mixedlm_pt.diagnostics.deletion import Influence, influence
 from mixedlm_pt.diagnostics.leverage import cooks_distance, hatvalues
 from mixedlm_pt.diagnostics.natural_parameters import (
+    chosen_parameters,
     dispersion_name,
     natural_parameters,
     natural_standard_errors,
@@ -11,12 +12,12 @@ from mixedlm_pt.diagnostics.natural_parameters import (
 from mixedlm_pt.diagnostics.parameter_names import parameter_names
 from mixedlm_pt.diagnostics.pearson_dispersion import (
     Overdispersion,
-    dispersion_line,
+    has_binary_response,
     overdispersion,
 )
 from mixedlm_pt.diagnostics.principal_components import RandomComponents, rePCA
 from mixedlm_pt.diagnostics.residuals import residuals
-from mixedlm_pt.diagnostics.row_groups import row_groups
+from mixedlm_pt.diagnostics.row_groups import Groups, row_groups
 from mixedlm_pt.diagnostics.scales import (
     ScaledParameters,
     scaled_parameters,
@@ -32,6 +33,7 @@ __all__ = [
     "R2",
     "SINGULAR_TOL",
     "Convergence",
+    "Groups",
     "Influence",
     "Overdispersion",
     "RandomComponents",
@@ -39,9 +41,10 @@ __all__ = [
     "SimulatedResiduals",
     "TermCovariance",
     "checkConv",
+    "chosen_parameters",
     "cooks_distance",
-    "dispersion_line",
     "dispersion_name",
+    "has_binary_response",
     "hatvalues",
     "icc",
     "influence",

@@ -12,11 +12,11 @@ from mixedlm_pt.design.rank import independent_columns
 from mixedlm_pt.diagnostics.convergence import checkConv
 from mixedlm_pt.diagnostics.natural_parameters import natural_parameters
 from mixedlm_pt.diagnostics.one_step import Deletion, blocks, one_step, without_rows
-from mixedlm_pt.diagnostics.row_groups import row_groups
+from mixedlm_pt.diagnostics.row_groups import Groups, row_groups
 from mixedlm_pt.errors import ArgumentError, EstimationError
 from mixedlm_pt.fit import Fit, refitted
-from mixedlm_pt.result_table import ResultTable
-from mixedlm_pt.tasks import run_tasks
+from mixedlm_pt.result_table import Printed, ResultTable
+from mixedlm_pt.tasks import interruption, run_tasks
 
 # Rows of the printed table.
 SHOWN = 10
@@ -24,8 +24,8 @@ SHOWN = 10
 FULL_LEVERAGE = 1.0 - 1e-10
 
 
-@dataclass(frozen=True, eq=False)
-class Influence:
+@dataclass(frozen=True, eq=False, repr=False)
+class Influence(Printed):
     """What leaving out each row, or each group of rows, does to the estimates.
 
     Attributes
@@ -47,8 +47,8 @@ class Influence:
         Determinant of the covariance of beta without the rows over that with them.
     failures : mapping
         Deletion to the reason why it has no estimates.
-    is_interrupted : bool
-        Whether the user stopped it; the deletions finished until then are here.
+    asked : int
+        Deletions asked for.
     """
 
     what: str
@@ -59,7 +59,12 @@ class Influence:
     vcov: pd.DataFrame
     covratio: pd.Series
     failures: Mapping[object, str]
-    is_interrupted: bool
+    asked: int
+
+    @property
+    def interrupted(self) -> bool:
+        """Whether the user stopped it; the deletions that were finished are here."""
+        return len(self.changes) < self.asked
 
     @property
     def dfbeta(self) -> pd.DataFrame:
@@ -91,8 +96,7 @@ class Influence:
         frame.insert(0, "cooks_distance", self.cooks_distance)
         return frame
 
-    @cached_property
-    def table(self) -> ResultTable:
+    def printed(self) -> ResultTable:
         """The deletions with the largest Cook's distances."""
         frame = self.dfbetas.add_prefix("dfbetas.")
         frame.insert(0, "covratio", self.covratio)
@@ -109,23 +113,15 @@ class Influence:
         notes = [f"Without {label}: {why}." for label, why in list(self.failures.items())[:SHOWN]]
         if len(self.failures) > SHOWN:
             notes.append(f"{len(self.failures) - SHOWN:,} more failed: see .failures.")
-        if self.is_interrupted:
-            notes.append("Interrupted: some deletions are missing.")
+        notes += interruption(len(self.changes), self.asked, "deletions")
         return ResultTable(heading, shown, tuple(notes))
-
-    def __str__(self) -> str:
-        return str(self.table)
-
-    __repr__ = __str__
-
-    def _repr_html_(self) -> str:
-        return self.table._repr_html_()
 
 
 def influence(
     fit: Fit,
-    groups: str | Sequence[object] | None = None,
+    groups: Groups | None = None,
     exact: bool = False,
+    *,
     n_jobs: int | None = None,
     progress: bool = False,
 ) -> Influence:
@@ -142,15 +138,16 @@ def influence(
         exact gradient of the reduced data, which takes a fraction of the time and tends to
         understate large changes of variances.
     n_jobs : int, optional
-        Processes; results do not depend on it.
+        Processes; see `tasks.run_tasks`.
     progress : bool
-        Show a progress bar.
+        Show a bar.
 
     Returns
     -------
     Influence
         Prints the most influential deletions; ``.dfbeta``, ``.dfbetas``, ``.cooks_distance``,
-        ``.changes`` (sds and correlations, too), ``.covratio``, ``.failures``.
+        ``.changes`` (sds and correlations, too), ``.covratio``, ``.failures``. After a
+        KeyboardInterrupt with the deletions that were finished.
 
     Raises
     ------
@@ -237,7 +234,7 @@ def collected(
         vcov=pd.DataFrame(V, index=names, columns=names),
         covratio=pd.Series(covratio, index=labels, name="covratio"),
         failures=failures,
-        is_interrupted=len(done) < len(index),
+        asked=len(index),
     )
 
 
@@ -245,9 +242,9 @@ def without(fit: Fit, rows: IntArray) -> Deletion:
     """The model refitted without some rows."""
     p = fit.model.p
     nothing = np.full((p, p), np.nan)
-    model = fit.model.with_response(without_rows(fit.design, rows))
+    model = fit.model.with_design(without_rows(fit.design, rows))
     try:
-        refit = refitted(fit, model, start=fit.estimate.restart)
+        refit = refitted(fit, model, start=fit.restart)
     except EstimationError as error:
         return Deletion(None, nothing, str(error).rstrip("."))
     found = checkConv(refit)

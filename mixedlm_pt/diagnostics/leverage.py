@@ -79,7 +79,7 @@ def cooks_distance(fit: Fit) -> FloatArray:
             "the model has no fixed effects, whose change Cook's distance measures."
         )
     part, phi = leverage(fit), fit.estimate.phi
-    score = fit.finder.density(fit.eta, float(np.log(phi)))[1]
+    score = fit.finder.density(fit.eta, fit.log_phi)[1]
     distance = (score / (1.0 - part.total)) ** 2 * part.fixed / fit.model.p
     # Score and information of a quasi-family are those at phi = 1.
     return fit.design.pad(distance * phi / fit.phi)
@@ -116,19 +116,18 @@ def leverage(fit: Fit) -> Leverage:
     ``C^-1``, a row (x, m) of [X, Z Lambda] has the variance
     ``m'H^-1 m + r'C r`` with ``r = x - B'H^-1 m``.
     """
-    finder, M, structure = fit.finder, fit.scaled_design, fit.model.structure
-    log_phi = np.asarray(np.log(fit.estimate.phi))
+    finder, M = fit.finder, fit.scaled_design
+    log_phi = np.asarray(fit.log_phi)
     information = fit.compiled.working_weights(finder.y, finder.w, fit.eta, log_phi)[0]
     # The observed information, which stands in for some custom families, can be negative.
     W = np.maximum(information, 0.0)
     _, packed = finder.factor(W, M)
     block = finder.beta_block(M, packed, W)
     assert block is not None, "the information of the fixed effects is singular"
-    r, random = finder.X.copy(), np.zeros(fit.model.n)
-    if structure is not None and finder.kernels is not None:
-        for column, position in zip(M.T, structure.cols.T, strict=True):
+    r = finder.X.copy()
+    if fit.model.structure is not None:
+        for column, position in zip(M.T, fit.model.structure.cols.T, strict=True):
             r -= column[:, None] * block.correction[position]
-        product = finder.kernels.row_inverse(packed, M, structure.index, finder.columns)
-        random = (M * product).sum(axis=1)
+    random = (M * finder.row_inverse(packed, M)).sum(axis=1)
     fixed = np.einsum("np,pr,nr->n", r, block.covariance, r)
     return Leverage(W, fixed, random)

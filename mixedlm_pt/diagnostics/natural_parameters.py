@@ -1,10 +1,14 @@
 """Estimates of all parameters on the scales on which people report them."""
 
+from collections.abc import Iterable, Sequence
+
 import numpy as np
 import pandas as pd
 
+from mixedlm_pt.arguments import names_of
 from mixedlm_pt.diagnostics.scales import scaled_parameters, scaled_standard_errors
 from mixedlm_pt.diagnostics.term_covariance import term_covariances
+from mixedlm_pt.errors import unknown_name
 from mixedlm_pt.fit import Fit
 
 
@@ -24,12 +28,8 @@ def natural_parameters(fit: Fit) -> pd.Series:
     """
     values: dict[str, float] = {}
     for term in term_covariances(fit):
-        k = len(term.columns)
         r = term.correlation_factor @ term.correlation_factor.T
-        for a in range(k):
-            values[f"sd_{term.columns[a]}|{term.group}"] = term.sd[a]
-            for b in range(a + 1, k):
-                values[f"cor_{term.columns[b]}.{term.columns[a]}|{term.group}"] = r[b, a]
+        values |= {name: term.sd[a] if a == b else r[a, b] for name, a, b in term.parameters}
     name = dispersion_name(fit)
     if name is not None:
         values[name] = fit.sigma if fit.has_scale else fit.phi
@@ -55,6 +55,38 @@ def natural_standard_errors(fit: Fit) -> pd.Series:
     fixed = np.sqrt(scale * np.diag(fit.estimate.covariance)[: fit.model.p])
     values = np.concatenate([random, dispersion, fixed])
     return pd.Series(values, index=natural_parameters(fit).index)
+
+
+def chosen_parameters(
+    fit: Fit, parm: str | Sequence[str] | None, known: Iterable[str] | None = None
+) -> list[str]:
+    """Names of the parameters that an argument ``parm=`` asks for.
+
+    Parameters
+    ----------
+    fit : Fit
+    parm : str or sequence of str, optional
+        Names; lme4's ``"beta_"`` for the fixed effects, ``"theta_"`` for all others. Default: all.
+    known : iterable of str, optional
+        The names to choose from, default those of `natural_parameters`.
+
+    Raises
+    ------
+    ArgumentError
+        For an unknown name.
+    """
+    names = list(natural_parameters(fit).index if known is None else known)
+    fixed = set(fit.design.coef_names)
+    groups = {
+        "beta_": [name for name in names if name in fixed],
+        "theta_": [name for name in names if name not in fixed],
+    }
+    rows: list[str] = []
+    for name in names if parm is None else names_of("parm", parm):
+        if name not in names and name not in groups:
+            raise unknown_name("parm", name, [*names, *groups])
+        rows += groups.get(name, [name])
+    return rows
 
 
 def dispersion_name(fit: Fit) -> str | None:

@@ -8,10 +8,8 @@ import numpy as np
 import scipy.linalg as sl
 
 from mixedlm_pt._typing import FloatArray, IntArray
-from mixedlm_pt.compile import Approximation
 from mixedlm_pt.design import Design, subset
-from mixedlm_pt.estimation import Objective
-from mixedlm_pt.fit import Fit
+from mixedlm_pt.fit import Fit, likelihood
 from mixedlm_pt.model import GLMM
 
 
@@ -120,22 +118,18 @@ def one_step(fit: Fit, precision: FloatArray, block: Block) -> list[tuple[int, D
         if len(inside) == len(rows):
             lost = whole
         else:
-            lost = whole - share(fit, model.with_response(without_rows(model.design, inside)))
+            lost = whole - share(fit, model.with_design(without_rows(model.design, inside)))
         found.append((position, stepped(fit, precision, lost)))
     return found
 
 
 def share(fit: Fit, model: GLMM) -> Share:
     """Gradient and information of beta of some rows, at the estimates of the fit."""
-    nAGQ = max(fit.approximation.nAGQ, 1)
-    approximation = Approximation(nAGQ, fit.approximation.laplace_weights)
-    objective = Objective(model, approximation, fit.backend)
-    log_phi = np.log([fit.estimate.phi]) if fit.family.estimates_phi else np.empty(0)
-    evaluation = objective(np.concatenate([fit.beta, fit.theta, log_phi]))
-    finder = objective.finder
+    objective = likelihood(fit, model)
+    evaluation, finder = objective(fit.par), objective.finder
     M = finder.scaled_design(fit.theta)
     eta = finder.linear_predictor(fit.beta, evaluation.mode.u, M)
-    D = finder.density(eta, float(np.log(fit.estimate.phi)))[2]
+    D = finder.density(eta, fit.log_phi)[2]
     _, packed = finder.factor(D, M)
     return Share(evaluation.gradient, finder.beta_information(M, packed, D)[0])
 

@@ -2,7 +2,6 @@
 
 from dataclasses import dataclass
 
-import numpy as np
 import pandas as pd
 from scipy.special import chdtrc
 
@@ -65,9 +64,9 @@ def overdispersion(fit: Fit) -> Overdispersion:
             f"the dispersion of {family.name} is estimated (phi = {fit.phi:.4g}), so the variance "
             "fits by construction; simulate_residuals() tests the shape of the distribution."
         )
-    df = fit.model.n - fit.n_par
+    df = fit.n_obs - fit.n_par
     if df <= 0:
-        raise ArgumentError(f"{fit.model.n} rows and {fit.n_par} parameters leave no residual df.")
+        raise ArgumentError(f"{fit.n_obs} rows and {fit.n_par} parameters leave no residual df.")
     phi = family.fixed_phi if family.phi_scales_variance and family.fixed_phi is not None else 1.0
     chisq = float((pearson_residuals(fit) ** 2).sum()) / phi
     p = float(chdtrc(df, chisq))
@@ -81,12 +80,12 @@ def overdispersion(fit: Fit) -> Overdispersion:
 
 def advice(fit: Fit, p: float) -> tuple[str, ...]:
     """What the ratio means, and what to do."""
-    family, response = fit.family, fit.design.response
-    if has_trials(family) and bool(np.all(response.weights <= 1.0)):
+    family = fit.family
+    if has_binary_response(fit):
         return (
             "The responses are binary: their variance follows from their mean, so they cannot be "
             "overdispersed and the ratio says nothing. Sum over groups first: "
-            "simulate_residuals(group=...).",
+            "simulate_residuals(groups=...).",
         )
     if p > EVIDENCE:
         return ("No evidence of overdispersion.",)
@@ -99,14 +98,6 @@ def advice(fit: Fit, p: float) -> tuple[str, ...]:
     )
 
 
-def dispersion_line(fit: Fit) -> str:
-    """The ratio in one line for a summary; empty where it says nothing."""
-    family, response = fit.family, fit.design.response
-    is_binary = has_trials(family) and bool(np.all(response.weights <= 1.0))
-    if family.has_dispersion or family.has_pearson_dispersion or is_binary:
-        return ""
-    if fit.model.n <= fit.n_par:
-        return ""
-    found = overdispersion(fit)
-    hint = f" {found.notes[0]}" if found.p_value <= EVIDENCE else ""
-    return f"Pearson chi-squared / residual df: {found.ratio:.3f} (p = {found.p_value:.2g}).{hint}"
+def has_binary_response(fit: Fit) -> bool:
+    """Whether every response is a single trial, whose variance follows from its mean."""
+    return has_trials(fit.family) and bool((fit.design.response.weights <= 1.0).all())

@@ -9,7 +9,7 @@ import scipy.linalg as sl
 
 from mixedlm_pt._typing import FloatArray
 from mixedlm_pt.fit import Fit
-from mixedlm_pt.result_table import ResultTable
+from mixedlm_pt.result_table import ResultMapping, ResultTable
 
 
 @dataclass(frozen=True, eq=False)
@@ -45,7 +45,7 @@ class PrincipalComponents:
 
 
 @dataclass(frozen=True, eq=False)
-class RandomComponents(Mapping[str, PrincipalComponents]):
+class RandomComponents(ResultMapping[str, PrincipalComponents]):
     """Principal components by grouping factor: ``rePCA(fit)["Subject"].sdev``."""
 
     components: Mapping[str, PrincipalComponents]

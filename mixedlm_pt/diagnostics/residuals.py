@@ -4,6 +4,7 @@ import numpy as np
 from scipy.special import ndtri
 
 from mixedlm_pt._typing import FloatArray
+from mixedlm_pt.arguments import checked_seed
 from mixedlm_pt.errors import unknown_name
 from mixedlm_pt.fit import Fit
 
@@ -41,7 +42,7 @@ def residuals(fit: Fit, type: str = "deviance", seed: int | None = None) -> Floa
     .. [1] Dunn and Smyth (1996), J. Comput. Graph. Stat. 5, 236-244.
     """
     if type == "quantile":
-        return fit.design.pad(quantile_residuals(fit, np.random.default_rng(seed)))
+        return fit.design.pad(quantile_residuals(fit, np.random.default_rng(checked_seed(seed))))
     if type not in RESIDUALS:
         raise unknown_name("type", type, [*RESIDUALS, "quantile"])
     return fit.design.pad(RESIDUALS[type](fit))

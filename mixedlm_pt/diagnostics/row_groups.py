@@ -12,10 +12,10 @@ from mixedlm_pt.design.values import factor_from, first_place
 from mixedlm_pt.errors import ArgumentError
 from mixedlm_pt.fit import Fit
 
+type Groups = str | Sequence[Any] | np.ndarray | pd.Series
 
-def row_groups(
-    fit: Fit, groups: str | Sequence[Any], argument: str = "groups"
-) -> tuple[IntArray, pd.Index]:
+
+def row_groups(fit: Fit, groups: Groups, argument: str = "groups") -> tuple[IntArray, pd.Index]:
     """The group of every row used.
 
     Parameters

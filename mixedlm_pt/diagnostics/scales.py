@@ -32,7 +32,9 @@ class ScaledParameters:
 
     def back(self, values: FloatArray) -> FloatArray:
         """Sds and correlations from values on the scaled axes, shape (m,)."""
-        return np.where(self.is_sd, np.exp(values), np.tanh(values))
+        # The limit of an sd that the data hardly determine overflows to infinity.
+        with np.errstate(over="ignore"):
+            return np.where(self.is_sd, np.exp(values), np.tanh(values))
 
 
 def scaled_parameters(fit: Fit) -> ScaledParameters:
@@ -45,16 +47,11 @@ def scaled_parameters(fit: Fit) -> ScaledParameters:
         # A sd of zero has no logarithm and a correlation of one no z: infinite, with NaN slopes.
         with np.errstate(divide="ignore", invalid="ignore"):
             log_sd, z, d_log_sd, dz = scaled_covariance(term, d_Lambda)
-        for a, name in enumerate(term.columns):
-            names.append(f"sd_{name}|{term.group}")
-            is_sd.append(True)
-            values.append(log_sd[a])
-            rows.append(d_log_sd[a])
-            for b in range(a + 1, len(term.columns)):
-                names.append(f"cor_{term.columns[b]}.{name}|{term.group}")
-                is_sd.append(False)
-                values.append(z[b, a])
-                rows.append(dz[b, a])
+        for name, a, b in term.parameters:
+            names.append(name)
+            is_sd.append(a == b)
+            values.append(log_sd[a] if a == b else z[a, b])
+            rows.append(d_log_sd[a] if a == b else dz[a, b])
     jacobian = np.array(rows).reshape(len(rows), fit.model.n_theta)
     return ScaledParameters(tuple(names), np.array(is_sd, np.bool_), np.array(values), jacobian)
 

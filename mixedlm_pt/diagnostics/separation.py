@@ -32,11 +32,10 @@ def separated_coefficients(fit: Fit) -> tuple[str, ...]:
     suspects = (np.abs(fit.beta) * spread > LARGE_EFFECT) & ~(se < 0.5 * np.abs(fit.beta))
     if not suspects.any():
         return ()
-    log_phi = float(np.log(fit.estimate.phi))
     mean = np.average(finder.y, weights=finder.w)
     equal = np.full(fit.model.n, fit.compiled.forward(np.array([mean]))[0][0])
-    left = information(X, finder.density(fit.eta, log_phi)[2])
-    full = information(X, finder.density(equal, log_phi)[2])
+    left = information(X, finder.density(fit.eta, fit.log_phi)[2])
+    full = information(X, finder.density(equal, fit.log_phi)[2])
     shares, directions = sl.eigh(left, full)
     lost = np.abs(directions[:, shares < INFORMATION_SHARE]) * spread[:, None]
     concerned = (lost > NAMED_SHARE * lost.max(axis=0, initial=0.0)).any(axis=1)

@@ -1,22 +1,21 @@
 """Residuals by simulation from the fitted model, and what they test."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from functools import cached_property
-from typing import Any, Self
+from typing import Self
 
 import numpy as np
 import pandas as pd
-from scipy import stats
-from scipy.special import betaincinv
+from scipy.special import betaincinv, ndtri
 
 from mixedlm_pt._typing import BoolArray, FloatArray, IntArray
+from mixedlm_pt.arguments import one_of, positive_integer
 from mixedlm_pt.design.response import has_trials
-from mixedlm_pt.diagnostics.row_groups import row_groups
-from mixedlm_pt.errors import ArgumentError, unknown_name
+from mixedlm_pt.diagnostics.row_groups import Groups, row_groups
 from mixedlm_pt.fit import Fit
 from mixedlm_pt.prediction import draw
-from mixedlm_pt.result_table import ResultTable
+from mixedlm_pt.result_table import Printed, ResultTable
 from mixedlm_pt.tasks import spawn_seeds
 
 ALTERNATIVES = ("two-sided", "greater", "less")
@@ -57,8 +56,8 @@ class SimulationTest:
         return f"<p>{self}</p>"
 
 
-@dataclass(frozen=True, eq=False)
-class SimulatedResiduals:
+@dataclass(frozen=True, eq=False, repr=False)
+class SimulatedResiduals(Printed):
     """Where every response lies among responses simulated from the fit, as DHARMa has it.
 
     Attributes
@@ -99,11 +98,13 @@ class SimulatedResiduals:
 
     def quantiles(self) -> FloatArray:
         """The residuals as standard normal quantiles, shape (n,); infinite for outliers."""
-        normal: FloatArray = stats.norm.ppf(self.residuals)
+        normal: FloatArray = ndtri(self.residuals)
         return normal
 
     def test_uniformity(self) -> SimulationTest:
         """Kolmogorov-Smirnov test of the residuals against the uniform distribution."""
+        from scipy import stats
+
         found = stats.kstest(self.residuals, "uniform")
         return SimulationTest("uniformity", float(found.statistic), float(found.pvalue), *KS)
 
@@ -128,8 +129,7 @@ class SimulatedResiduals:
         SimulationTest
             Its statistic is the observed value over the mean of the simulated ones.
         """
-        if alternative not in ALTERNATIVES:
-            raise unknown_name("alternative", alternative, ALTERNATIVES)
+        one_of("alternative", alternative, ALTERNATIVES)
         observed = float(statistic(self.observed))
         simulated = np.array([statistic(y) for y in self.simulations.T], np.float64)
         return self.compared(observed, simulated, alternative, name, detail)
@@ -180,6 +180,8 @@ class SimulatedResiduals:
         """
         outside = int(self.is_outlier.sum())
         if not self.is_discrete:
+            from scipy import stats
+
             expected = 2.0 / (self.nsim + 1)
             p = stats.binomtest(outside, len(self.observed), expected).pvalue
             ratio = outside / (len(self.observed) * expected)
@@ -211,8 +213,7 @@ class SimulatedResiduals:
             found.append(self.test_zero_inflation())
         return tuple(found)
 
-    @cached_property
-    def table(self) -> ResultTable:
+    def printed(self) -> ResultTable:
         """All tests in one table."""
         found = self.results
         table = pd.DataFrame(
@@ -244,14 +245,6 @@ class SimulatedResiduals:
             index=levels,
         )
 
-    def __str__(self) -> str:
-        return str(self.table)
-
-    __repr__ = __str__
-
-    def _repr_html_(self) -> str:
-        return self.table._repr_html_()
-
 
 KS = ("two-sided", "Kolmogorov-Smirnov D")
 OUTLIERS = "rows outside all simulations, observed / expected"
@@ -262,7 +255,7 @@ def simulate_residuals(
     nsim: int = 250,
     conditional: bool | None = None,
     seed: int | None = None,
-    group: str | Sequence[Any] | None = None,
+    groups: Groups | None = None,
 ) -> SimulatedResiduals:
     """Scaled residuals by simulation, and their tests, as DHARMa's ``simulateResiduals``.
 
@@ -278,7 +271,7 @@ def simulate_residuals(
         effects that are not normal, but share them within a group. Default: True for rows, False
         for groups, whose sums the modes were fitted to and reproduce too well.
     seed : int, optional
-    group : str, or one label a row, optional
+    groups : str, or one label a row, optional
         Sums over groups of rows before residuals are computed: the name of a grouping factor or
         of a column of the data. DHARMa's ``recalculateResiduals``; for binary responses it is what
         gives the tests power.
@@ -307,12 +300,10 @@ def simulate_residuals(
     >>> found.test_uniformity().p_value > 0.05
     True
     """
-    if not isinstance(nsim, int | np.integer) or nsim < 2:
-        raise ArgumentError(f"nsim is {nsim!r}; it must be a whole number of at least 2.")
-    conditional = group is None if conditional is None else conditional
+    nsim = positive_integer("nsim", nsim, least=2)
+    conditional = groups is None if conditional is None else conditional
     held = range(len(fit.design.terms)) if conditional else ()
-    root = np.random.SeedSequence(seed)
-    *children, ties = spawn_seeds(root, int(nsim) + 1)
+    *children, ties = spawn_seeds(seed, nsim + 1)
     draws = [draw(fit, np.random.default_rng(child), held) for child in children]
     response, is_discrete = fit.design.response, fit.family.support.is_discrete
     size = response.weights if has_trials(fit.family) else np.ones(fit.model.n)
@@ -330,7 +321,7 @@ def simulate_residuals(
         conditional,
         ties,
     )
-    return found if group is None else found.grouped(*row_groups(fit, group, "group"))
+    return found if groups is None else found.grouped(*row_groups(fit, groups))
 
 
 def means_at_zero(fit: Fit) -> FloatArray:

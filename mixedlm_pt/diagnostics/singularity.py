@@ -5,6 +5,7 @@ from itertools import combinations
 import numpy as np
 
 from mixedlm_pt._typing import FloatArray, IntArray
+from mixedlm_pt.arguments import finite_number
 from mixedlm_pt.diagnostics.term_covariance import TermCovariance, term_covariances
 from mixedlm_pt.fit import Fit
 
@@ -34,7 +35,7 @@ def isSingular(fit: Fit, tol: float = SINGULAR_TOL) -> bool:
         True is a statement about the data, no failure: the estimates are the maximum of the
         likelihood, at the edge of the parameter space. ``checkConv`` names the term and direction.
     """
-    return bool(singularities(fit, tol))
+    return bool(singularities(fit, finite_number("tol", tol)))
 
 
 def singularities(fit: Fit, tol: float = SINGULAR_TOL) -> tuple[str, ...]:

@@ -1,6 +1,8 @@
 """Covariance of every random-effects term, taken apart into sds and correlations."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import combinations_with_replacement
 
 import numpy as np
 import pandas as pd
@@ -31,6 +33,16 @@ class TermCovariance:
     label: str
     columns: tuple[str, ...]
     Lambda: FloatArray
+
+    @property
+    def parameters(self) -> Iterator[tuple[str, int, int]]:
+        """lme4's name of every sd (a = b) and correlation (a < b) with its effects a and b.
+
+        Column by column of Lambda: ``sd_(Intercept)|herd``, ``cor_x.(Intercept)|herd``.
+        """
+        for (a, first), (b, other) in combinations_with_replacement(enumerate(self.columns), 2):
+            kind = f"sd_{first}" if a == b else f"cor_{other}.{first}"
+            yield f"{kind}|{self.group}", a, b
 
     @property
     def sd(self) -> FloatArray:

@@ -211,7 +211,7 @@ def null_model(fit: Fit) -> Fit:
         term_labels=(),
         dropped=(),
     )
-    return refitted(fit, fit.model.with_response(bare))
+    return refitted(fit, fit.model.with_design(bare))
 
 
 def marginal_mean(null: Fit) -> float:
@@ -238,8 +238,7 @@ def distribution_variances(fit: Fit, mean: float) -> pd.Series:
     values: dict[str, float] = {}
     if isinstance(link, UnitInterval) and link.latent_variance is not None:
         values["theoretical"] = scale * link.latent_variance
-    support = getattr(family, "base", None) or family
-    if isinstance(link, Log) and isinstance(support.support, Counts | PositiveNumbers):
+    if isinstance(link, Log) and isinstance(family.support, Counts | PositiveNumbers):
         values["lognormal"] = float(np.log1p(variance / mean**2))
         values["trigamma"] = float(polygamma(1, mean**2 / variance))
     eta: FloatArray = fit.compiled.forward(mu)[0]

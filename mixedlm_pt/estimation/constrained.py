@@ -4,16 +4,16 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
-import scipy.linalg as sl
 
 from mixedlm_pt._typing import FloatArray
 from mixedlm_pt.compile import Approximation
 from mixedlm_pt.errors import EstimationError
-from mixedlm_pt.estimation.focus import HALF_TURN, Focus
+from mixedlm_pt.estimation.focus import Focus
 from mixedlm_pt.estimation.maximum_likelihood import Estimate, lambda_columns
 from mixedlm_pt.estimation.objective import Objective, ProfiledObjective
 from mixedlm_pt.estimation.optimizers import SUFFICIENT, shorten
 from mixedlm_pt.estimation.profile_point import Point, curvature_after
+from mixedlm_pt.estimation.profile_start import longest_units, metric_root, starting_effects
 
 # Log-likelihood that the other parameters may still gain: zeta is then good to 1e-9.
 TOL = 1e-9
@@ -34,8 +34,6 @@ NEAR, BESIDE = 0.01, 0.1
 # So many standard errors from the estimate, where the slope lets the log-likelihood fall over as
 # long a way again by less than this share of what is missing, it has an asymptote.
 FAR, FLAT = 4.0, 0.01
-# No standard error of a logarithm is longer.
-LONGEST_LOG = 2.0
 # The first step outward is between these multiples of the zeta that is missing, and the next ones
 # may be longer by GROWTH. A bracket or a step as narrow as CLOSED holds a jump, or the end of what
 # can be evaluated. In standard errors.
@@ -101,9 +99,11 @@ class ProfileSearch:
         self.index = focus.index - self.skipped
         log_phi = [np.log(estimate.phi)] * focus.model.family.estimates_phi
         self.x = focus.x(np.concatenate([estimate.beta, estimate.theta, log_phi]))
-        self.objective.beta, self.objective.u = estimate.beta, self.effects(estimate)
-        root = self.metric_root(estimate)
-        self.unit = np.minimum(np.sqrt((root**2).sum(axis=1)), self.longest_unit(estimate))
+        self.objective.beta = estimate.beta
+        self.objective.u = starting_effects(focus, estimate, self.x, self.objective.compiled)
+        root = metric_root(focus, estimate, self.skipped)
+        longest = longest_units(focus, estimate)[self.skipped :]
+        self.unit = np.minimum(np.sqrt((root**2).sum(axis=1)), longest)
         inverse = np.linalg.inv(root / self.unit[:, None])
         origin = np.zeros(len(root))
         self.loglik = np.inf
@@ -137,50 +137,6 @@ class ProfileSearch:
         x = self.x[self.focus.index] + self.unit[self.index] * np.asarray(z)
         (low, high), ends = self.bounds, self.focus.bounds
         return np.where(z == low, ends[0], np.where(z == high, ends[1], x))
-
-    def effects(self, estimate: Estimate) -> FloatArray:
-        """The mode of u in the equivalent model, shape (q,)."""
-        model, factors = self.focus.model, self.objective.compiled.covariance_factors
-        theta = self.focus.par(self.x)[model.p : model.p + model.n_theta]
-        u = estimate.u.copy()
-        maps = [
-            np.linalg.lstsq(new, A @ old, rcond=None)[0]
-            for A, old, new in zip(
-                self.focus.centring.A, factors(estimate.theta), factors(theta), strict=True
-            )
-        ]
-        for part, terms, grouping in zip(
-            model.u_slices, model.factor_terms, model.design.factors, strict=True
-        ):
-            by_level = u[part].reshape(grouping.n_levels, -1)
-            by_level[:] = by_level @ sl.block_diag(*(maps[t] for t in terms)).T
-        return u
-
-    def longest_unit(self, estimate: Estimate) -> FloatArray:
-        """What no standard error should exceed, shape (m,): those of flat directions are huge."""
-        longest, model = np.full(len(self.x), np.inf), self.focus.model
-        X = model.design.X
-        span = 1.0 + np.abs(X @ estimate.beta).max(initial=0.0)
-        longest[: model.p] = span / np.abs(X).max(axis=0, initial=0.0)
-        if model.family.estimates_phi:
-            longest[-1] = LONGEST_LOG
-        if self.focus.triple is not None:
-            longest[list(self.focus.triple)] = LONGEST_LOG, LONGEST_LOG, HALF_TURN
-        return longest[self.skipped :]
-
-    def metric_root(self, estimate: Estimate) -> FloatArray:
-        """Columns one standard error long, shape (m, m), in x."""
-        start, skipped = estimate.restart, self.skipped
-        par = np.concatenate([estimate.beta[:skipped], start.par])
-        size = np.sqrt((start.scale**2).sum(axis=1))
-        J = np.empty_like(start.scale)
-        for j, h in enumerate(1e-4 * size):
-            ahead, behind = par.copy(), par.copy()
-            ahead[skipped + j] += h
-            behind[skipped + j] -= h
-            J[:, j] = (self.focus.x(ahead) - self.focus.x(behind))[skipped:] / (2.0 * h)
-        root: FloatArray = J @ start.scale
-        return root
 
     def evaluate(self, z: FloatArray, before: Point) -> Point | None:
         """The likelihood at z, with what the step from ``before`` says about the curvature."""

@@ -132,7 +132,7 @@ def rotated(model: GLMM, t: int = -1, lead: list[int] | None = None) -> Centring
         As[t] = leading(model.design.terms[t].Z, lead)
         Z = np.linalg.solve(As[t].T, model.design.terms[t].Z.T).T
         terms[t] = replace(terms[t], Z=np.ascontiguousarray(Z))
-    return Centring(model.with_response(replace(design, terms=tuple(terms))), tuple(As))
+    return Centring(model.with_design(replace(design, terms=tuple(terms))), tuple(As))
 
 
 def leading(Z: FloatArray, lead: list[int]) -> FloatArray:

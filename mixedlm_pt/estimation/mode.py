@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import scipy.linalg as sl
 
-from mixedlm_pt._typing import FloatArray
+from mixedlm_pt._typing import FloatArray, IntArray
 from mixedlm_pt.compile import BoundFunction, CompiledModel
 from mixedlm_pt.linalg import KERNELS
 from mixedlm_pt.model import GLMM
@@ -129,6 +129,20 @@ class ModeFinder:
         x: FloatArray = self.kernels.solve(packed, rhs, self.structure.index, self.columns)
         return x
 
+    def row_inverse(
+        self, packed: FloatArray, M: FloatArray, rows: IntArray | None = None
+    ) -> FloatArray:
+        """``H^-1 m`` of every row m of M at the row's own columns, shape (n, K).
+
+        ``rows`` (m,) says with which rows of the fit those of M share their levels; default: they
+        are the rows of the fit.
+        """
+        if self.structure is None or self.kernels is None or not M.shape[1]:
+            return np.zeros_like(M)
+        index = self.structure.index if rows is None else self.structure.index_at(rows)
+        product: FloatArray = self.kernels.row_inverse(packed, M, index, self.columns)
+        return product
+
     def step(
         self, M: FloatArray, u: FloatArray, score: FloatArray, D: FloatArray, move_beta: bool
     ) -> Step:
@@ -173,7 +187,7 @@ class ModeFinder:
         return BetaBlock(sl.cho_solve(factor, np.eye(len(S))), correction)
 
     def newton_block(self, M: FloatArray, packed: FloatArray, D: FloatArray) -> BetaBlock | None:
-        """`beta_block` for a step: combinations of beta without any information stay where they are.
+        """`beta_block` for a step: combinations of beta without information stay where they are.
 
         Under complete separation the information about some combinations runs to zero together
         with their score.

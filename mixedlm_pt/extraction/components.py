@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from mixedlm_pt.arguments import names_of
 from mixedlm_pt.errors import unknown_name
 from mixedlm_pt.extraction.frames import model_matrix
 from mixedlm_pt.extraction.information import cholesky_blocks, working_information
@@ -74,7 +75,7 @@ def getME(fit: Fit, name: str | Sequence[str]) -> Any:
     Name: theta, dtype: float64
     """
     if not isinstance(name, str):
-        return {one: getME(fit, one) for one in name}
+        return {one: getME(fit, one) for one in names_of("name", name)}
     if name == ALL:
         return {one: accessor(fit) for one, accessor in COMPONENTS.items()}
     if name not in COMPONENTS:

@@ -4,6 +4,7 @@ import numpy as np
 import pandas as pd
 
 from mixedlm_pt._typing import FloatArray
+from mixedlm_pt.arguments import one_of
 from mixedlm_pt.design.evaluate import Evaluator
 from mixedlm_pt.design.frame import Frame
 from mixedlm_pt.design.table import Table
@@ -177,7 +178,6 @@ def weights(fit: Fit, type: str = "prior") -> FloatArray:
     ArgumentError
         If ``type`` is unknown.
     """
-    if type not in WEIGHTS:
-        raise unknown_name("type", type, WEIGHTS)
+    one_of("type", type, WEIGHTS)
     values = fit.design.response.weights if type == "prior" else working_information(fit)
     return fit.design.pad(values.copy())

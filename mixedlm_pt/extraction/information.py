@@ -14,7 +14,7 @@ from mixedlm_pt.fit import Fit
 
 def working_information(fit: Fit) -> FloatArray:
     """Information of every row in eta, (n,): observed, or expected where the fit used that."""
-    return fit.finder.working_information(fit.eta, float(np.log(fit.estimate.phi)))
+    return fit.finder.working_information(fit.eta, fit.log_phi)
 
 
 @dataclass(frozen=True, eq=False)

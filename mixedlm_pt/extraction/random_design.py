@@ -1,7 +1,7 @@
 """Z, Lambda and the random effects in lme4's order: term after term, level after level."""
 
 from collections.abc import Iterator
-from itertools import combinations_with_replacement, pairwise
+from itertools import combinations_with_replacement
 
 import numpy as np
 import pandas as pd
@@ -137,14 +137,8 @@ def relative_factor(fit: Fit) -> sp.csc_array:
 
 def spherical_effects(fit: Fit) -> FloatArray:
     """lme4's u, shape (q,): ``b = Lambda u`` with the relative Lambda, so of variance sigma^2."""
-    parts: list[FloatArray] = [np.empty(0)] * len(fit.design.terms)
-    factors = zip(fit.design.factors, fit.model.u_slices, fit.model.factor_terms, strict=True)
-    for group, place, terms in factors:
-        by_level = fit.u[place].reshape(group.n_levels, -1)
-        ends = np.cumsum([0, *(fit.model.term_widths[t] for t in terms)])
-        for t, (a, b) in zip(terms, pairwise(ends), strict=True):
-            parts[t] = by_level[:, a:b].ravel()
-    return relative_scale(fit) * np.concatenate([*parts, np.empty(0)])
+    u = np.concatenate([*(u.ravel() for u in fit.u_by_term), np.empty(0)])
+    return relative_scale(fit) * u
 
 
 def conditional_modes(fit: Fit) -> FloatArray:

@@ -1,6 +1,8 @@
 """A family that a user writes down as one log density."""
 
+import inspect
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 
@@ -62,10 +64,11 @@ class CustomFamily(Family):
         phi_scales_variance: bool = True,
         support: Support | None = None,
     ) -> None:
-        if not callable(logp):
-            raise ArgumentError(
-                f"logp of family {name!r} is {logp!r}; it must be a function of (y, mean, phi)."
-            )
+        check_function(name, "logp", logp, ("y", "mean", "phi"))
+        for role, function in (("random", random), ("cdf", cdf)):
+            if function is not None:
+                first = "rng" if role == "random" else "y"
+                check_function(name, role, function, (first, "mu", "phi", "w"))
         self.name = name
         self.has_dispersion = has_dispersion
         self.phi_name = phi_name
@@ -95,7 +98,7 @@ class CustomFamily(Family):
             raise ArgumentError(
                 f"family {self.name!r} cannot simulate: pass CustomFamily(..., random=function)."
             )
-        return self._random(rng, mu, phi, w)
+        return checked_shape(self.name, "random", self._random(rng, mu, phi, w), mu)
 
     def tails(
         self, y: FloatArray, mu: FloatArray, phi: float, w: FloatArray
@@ -112,8 +115,37 @@ class CustomFamily(Family):
                 f"family {self.name!r} has no distribution function, so there are no quantile "
                 "residuals: pass CustomFamily(..., cdf=function), or use simulate_residuals()."
             )
-        lower = self._cdf(y, mu, phi, w)
+        lower = checked_shape(self.name, "cdf", self._cdf(y, mu, phi, w), mu)
         return lower, 1.0 - lower
 
     def __repr__(self) -> str:
         return f"CustomFamily(name={self.name!r}, link={self.link.name!r})"
+
+
+def check_function(family: str, role: str, function: Any, arguments: tuple[str, ...]) -> None:
+    """Refuse what cannot be called with that many arguments."""
+    takes_them = callable(function)
+    try:
+        if takes_them:
+            inspect.signature(function).bind(*arguments)
+    except TypeError:
+        takes_them = False
+    except ValueError:
+        # Some compiled functions do not tell their signature.
+        return
+    if not takes_them:
+        raise ArgumentError(
+            f"{role} of family {family!r} is {function!r}; it must be a function of "
+            f"({', '.join(arguments)})."
+        )
+
+
+def checked_shape(family: str, role: str, values: Any, mu: FloatArray) -> FloatArray:
+    """What a user's function returned for n rows, as an array (n,)."""
+    array = np.asarray(values, np.float64)
+    if array.shape != mu.shape:
+        raise ArgumentError(
+            f"{role} of family {family!r} returned an array of shape {array.shape} for means of "
+            f"shape {mu.shape}; it must return one value for each."
+        )
+    return array

@@ -7,7 +7,7 @@ import numpy as np
 import pytensor.tensor as pt
 
 from mixedlm_pt._typing import FloatArray, Scalar, Vector
-from mixedlm_pt.errors import ArgumentError, unknown_name
+from mixedlm_pt.errors import ArgumentError, EstimationError, MixedlmError, unknown_name
 from mixedlm_pt.families.links import LINKS, Link, Mean, make_link
 from mixedlm_pt.families.support import Support
 
@@ -15,8 +15,8 @@ from mixedlm_pt.families.support import Support
 class Family:
     """A distribution of the response given its mean: facts, a log density and a sampler.
 
-    A subclass states the facts below and writes `logp` and `random`; scores, informations, unit
-    deviance and variance function are derived in `density`.
+    A subclass states the facts below and writes `logp`, `random` and, for quantile residuals,
+    `tails`; scores, informations, unit deviance and variance function are derived in `density`.
 
     Parameters
     ----------
@@ -89,6 +89,37 @@ class Family:
     ) -> FloatArray:
         """Responses drawn at mean ``mu`` with prior weights ``w``, shape (n,), response scale."""
         raise NotImplementedError
+
+    def draw(
+        self, rng: np.random.Generator, mu: FloatArray, phi: float, w: FloatArray
+    ) -> FloatArray:
+        """`random` at means that may be impossible and weights that may be zero, shape (n,).
+
+        A row without weight says nothing, but it needs a value, and a variance phi / w has none:
+        its weight counts as 1.
+
+        Raises
+        ------
+        EstimationError
+            If a mean lies outside the range of the family, as that of an identity link can.
+        """
+        lowest, highest = self.support.mean_range
+        if not ((mu >= lowest) & (mu <= highest) & np.isfinite(mu)).all():
+            raise EstimationError(
+                f"link {self.link.name!r} leaves the means of {self.name}, {lowest:g} to "
+                f"{highest:g}, at some of the random effects that were drawn, so there is nothing "
+                "to simulate. Use a link that cannot leave them, such as log or logit, or hold the "
+                "effects at their modes: re_form=None."
+            )
+        try:
+            return self.random(rng, mu, phi, np.where(w > 0.0, w, 1.0))
+        except MixedlmError:
+            raise
+        except ValueError as error:
+            # NumPy draws counts as 64-bit integers.
+            raise EstimationError(
+                f"{self.name} cannot be simulated at these means: {error}."
+            ) from error
 
     def tails(
         self, y: FloatArray, mu: FloatArray, phi: float, w: FloatArray

@@ -53,7 +53,9 @@ class QuasiLogLikelihood(OpFromGraph):
         """Integral from ``y`` to ``mu`` of ``numerator(t - y) / v(t)``, shape (n,)."""
         width = pt.expand_dims(mu - y, -1)
         gap = width * NODES
-        return (NODE_WEIGHTS * width * numerator(gap) / self.v(y[:, None] + gap)).sum(axis=-1)
+        value = (NODE_WEIGHTS * width * numerator(gap) / self.v(y[:, None] + gap)).sum(axis=-1)
+        # v may be zero at y = mu, as at a count of zero.
+        return pt.switch(pt.eq(y, mu), 0.0, value)
 
     def pullback(
         self, inputs: Sequence[Vector], outputs: Sequence[Vector], cotangents: Sequence[Vector]

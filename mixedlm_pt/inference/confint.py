@@ -4,16 +4,21 @@ from collections.abc import Sequence
 
 import numpy as np
 import pandas as pd
-from scipy.special import ndtri
 
 from mixedlm_pt._typing import FloatArray
-from mixedlm_pt.diagnostics import dispersion_name, natural_parameters, scaled_parameters
-from mixedlm_pt.errors import MixedlmWarning, unknown_name, warn
+from mixedlm_pt.diagnostics import (
+    chosen_parameters,
+    dispersion_name,
+    scaled_parameters,
+    scaled_standard_errors,
+)
+from mixedlm_pt.errors import ArgumentError, MixedlmWarning, unknown_name, warn
 from mixedlm_pt.fit import Fit
-from mixedlm_pt.inference.estimates import vcov
-from mixedlm_pt.inference.limits import chosen_rows, limits_frame, tail_names, tails
+from mixedlm_pt.inference.estimates import Covariance, chosen_vcov
 from mixedlm_pt.inference.profile_likelihood import profile_limits, profiled_names
+from mixedlm_pt.limits import limits_frame, normal_quantile, tails
 from mixedlm_pt.refitting import bootMer
+from mixedlm_pt.tasks import Seed
 
 METHODS = ("Wald", "profile", "boot")
 # A warning where more than this share of the replicates of a bootstrap failed.
@@ -26,9 +31,10 @@ def confint(
     level: float = 0.95,
     method: str = "Wald",
     *,
+    vcov: Covariance = None,
     nsim: int = 500,
     boot_type: str = "perc",
-    seed: int | None = None,
+    seed: Seed = None,
     n_jobs: int | None = None,
     progress: bool = False,
 ) -> pd.DataFrame:
@@ -49,9 +55,15 @@ def confint(
         ``"profile"``: where twice the log-likelihood lost, all other parameters estimated anew,
         is the quantile of chi-square with one df; see `profile`.
         ``"boot"``: from fits of responses simulated from this fit; see `bootMer`.
-    nsim, boot_type, seed
-        Of the bootstrap: number of replicates, ``"perc"``, ``"basic"`` or ``"norm"``, and the seed
-        of the simulations.
+    vcov : str, DataFrame or array, optional
+        For Wald limits of the fixed effects: a type of :func:`vcov` such as ``"sandwich"``, or the
+        matrix itself. The other rows stay as they are.
+    nsim : int
+        Replicates of the bootstrap.
+    boot_type : {"perc", "basic", "norm"}
+        Kind of bootstrap limits; see `Bootstrap.confint`.
+    seed : int, optional
+        Of the simulations.
     n_jobs : int, optional
         Processes of ``"profile"`` and ``"boot"``; see `tasks.run_tasks`.
     progress : bool
@@ -76,7 +88,8 @@ def confint(
     Raises
     ------
     ArgumentError
-        If a row, the level or the method is not available.
+        If a row, the level or the method is not available, and for ``vcov`` with another method
+        than Wald's.
 
     Warns
     -----
@@ -100,13 +113,14 @@ def confint(
         raise unknown_name("method", method, METHODS)
     tails(level)
     method = names[method.lower()]
+    if method != "Wald" and vcov is not None:
+        raise ArgumentError(f"vcov is for Wald limits; method={method!r} has none.")
     if method == "profile":
         rows = profiled_names(fit, parm, "confint(method='profile')")
         return profile_limits(fit, rows, level, n_jobs=n_jobs, progress=progress)
-    known = natural_parameters(fit).index
-    rows = list(known) if parm is None else chosen_rows(fit, parm, known)
+    rows = chosen_parameters(fit, parm)
     if method == "Wald":
-        return wald_limits(fit, level).loc[rows]
+        return wald_limits(fit, level, vcov).loc[rows]
     return bootstrap_limits(fit, rows, level, boot_type, nsim, seed, n_jobs, progress)
 
 
@@ -116,13 +130,13 @@ def bootstrap_limits(
     level: float,
     boot_type: str,
     nsim: int,
-    seed: int | None,
+    seed: Seed,
     n_jobs: int | None,
     progress: bool,
 ) -> pd.DataFrame:
     """Limits from the replicates of a bootstrap, with their failures as attributes."""
     boot = bootMer(fit, nsim=nsim, seed=seed, n_jobs=n_jobs, progress=progress)
-    limits = boot.confint(level, boot_type, rows).set_axis(list(tail_names(level)), axis=1)
+    limits = boot.confint(level, boot_type, rows)
     failed = sum(boot.failures.values())
     if failed > MAX_FAILED * (failed + len(boot.t)):
         reasons = "; ".join(f"{n:,} times: {reason}" for reason, n in boot.failures.items())
@@ -141,10 +155,10 @@ def bootstrap_limits(
     return limits
 
 
-def wald_limits(fit: Fit, level: float) -> pd.DataFrame:
+def wald_limits(fit: Fit, level: float, vcov: Covariance) -> pd.DataFrame:
     """Limits by the normal approximation, all rows."""
-    z = float(ndtri(tails(level)[1]))
-    parts = random_limits(fit, z), dispersion_limits(fit, z), fixed_limits(fit, z)
+    z = normal_quantile(level)
+    parts = random_limits(fit, z), dispersion_limits(fit, z), fixed_limits(fit, z, vcov)
     names = [name for part_names, _, _ in parts for name in part_names]
     lower = np.concatenate([part_lower for _, part_lower, _ in parts])
     upper = np.concatenate([part_upper for _, _, part_upper in parts])
@@ -157,14 +171,7 @@ type Interval = tuple[Sequence[str], FloatArray, FloatArray]
 def random_limits(fit: Fit, z: float) -> Interval:
     """Limits of the sds and correlations."""
     scaled = scaled_parameters(fit)
-    theta = slice(fit.model.p, fit.model.p + fit.model.n_theta)
-    covariance = vcov(fit, full=True).to_numpy()[theta, theta]
-    is_free = ~fit.boundary_theta
-    # A zero slope in a parameter on the boundary (which has no variance) leaves the row intact.
-    depends = (scaled.jacobian[:, ~is_free] != 0.0).any(axis=1)
-    J = scaled.jacobian[:, is_free]
-    variance = np.einsum("mi,ij,mj->m", J, covariance[np.ix_(is_free, is_free)], J)
-    half_width = z * np.sqrt(np.where(depends, np.nan, variance))
+    half_width = z * scaled_standard_errors(fit, scaled)
     value = np.where(np.isfinite(half_width), scaled.values, np.nan)
     return scaled.names, scaled.back(value - half_width), scaled.back(value + half_width)
 
@@ -184,7 +191,7 @@ def dispersion_limits(fit: Fit, z: float) -> Interval:
     return (name,), limits[:1], limits[1:]
 
 
-def fixed_limits(fit: Fit, z: float) -> Interval:
+def fixed_limits(fit: Fit, z: float, vcov: Covariance) -> Interval:
     """Limits of the fixed effects."""
-    half_width = z * np.sqrt(np.diag(vcov(fit)))
+    half_width = z * np.sqrt(np.diag(chosen_vcov(fit, vcov)))
     return fit.design.coef_names, fit.beta - half_width, fit.beta + half_width

@@ -4,10 +4,11 @@ import numpy as np
 import pandas as pd
 
 from mixedlm_pt._typing import FloatArray
-from mixedlm_pt.diagnostics import parameter_names
-from mixedlm_pt.errors import ArgumentError, unknown_name
+from mixedlm_pt.arguments import one_of
+from mixedlm_pt.diagnostics import Groups, parameter_names
+from mixedlm_pt.errors import ArgumentError
 from mixedlm_pt.fit import Fit
-from mixedlm_pt.inference.sandwich import Cluster, sandwich_covariance
+from mixedlm_pt.inference.sandwich import sandwich_covariance
 
 TYPES = ("hessian", "rx", "sandwich")
 
@@ -40,8 +41,8 @@ def vcov(
     fit: Fit,
     full: bool = False,
     type: str = "hessian",
-    cluster: Cluster = None,
-    adjust: bool = False,
+    cluster: Groups | None = None,
+    cadjust: bool = False,
 ) -> pd.DataFrame:
     """Covariance matrix of the estimates.
 
@@ -59,7 +60,7 @@ def vcov(
         For the sandwich: a grouping factor, a column of the data, or the cluster of every row.
         Default: the grouping factor in which all others are nested; single rows for a model
         without random effects.
-    adjust : bool
+    cadjust : bool
         For the sandwich: multiply by ``G / (G - 1)`` for G clusters.
 
     Returns
@@ -82,15 +83,14 @@ def vcov(
     >>> np.sqrt(np.diag(fit.vcov(type="sandwich"))).round(3).tolist()
     [0.286, 0.454, 0.513, 0.362]
     """
-    if type not in TYPES:
-        raise unknown_name("type", type, TYPES)
+    one_of("type", type, TYPES)
     if full and type == "rx":
         raise ArgumentError("vcov(full=True) needs another type than 'rx', which has beta alone.")
-    if type != "sandwich" and (cluster is not None or adjust):
-        raise ArgumentError(f"cluster and adjust belong to type='sandwich', not to {type!r}.")
+    if type != "sandwich" and (cluster is not None or cadjust):
+        raise ArgumentError(f"cluster and cadjust belong to type='sandwich', not to {type!r}.")
     names = parameter_names(fit)[: None if full else fit.model.p]
     if type == "sandwich":
-        covariance = sandwich_covariance(fit, cluster, adjust)
+        covariance = sandwich_covariance(fit, cluster, cadjust)
     else:
         scale = fit.phi if fit.family.has_pearson_dispersion else 1.0
         estimate = fit.estimate

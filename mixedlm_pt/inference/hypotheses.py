@@ -1,19 +1,21 @@
 """Joint Wald tests of linear hypotheses on the coefficients."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
-from scipy.special import chdtrc, ndtr
+from scipy.special import chdtrc
 
 from mixedlm_pt._typing import FloatArray
+from mixedlm_pt.arguments import one_of
 from mixedlm_pt.errors import ArgumentError, FormulaError, unknown_name
 from mixedlm_pt.fit import Fit
 from mixedlm_pt.formula import Node, deparse, parse_expression
 from mixedlm_pt.formula.nodes import Binary, Name, Number, Paren, Unary
 from mixedlm_pt.formula.tokens import syntax_error, tokenize
 from mixedlm_pt.inference.estimates import Covariance, chosen_vcov
+from mixedlm_pt.limits import wald_columns
 from mixedlm_pt.result_table import ResultTable
 
 type Weights = Mapping[str, float]
@@ -123,11 +125,7 @@ def linear_hypothesis(
     statistic = float(difference @ np.linalg.solve(covariance, difference))
     joint = {"Chisq": [statistic], "Df": [rank], "Pr(>Chisq)": [float(chdtrc(rank, statistic))]}
     se = np.sqrt(np.diag(covariance))
-    z = difference / se
-    single = pd.DataFrame(
-        {"Estimate": difference, "Std. Error": se, "z value": z, "Pr(>|z|)": 2 * ndtr(-np.abs(z))},
-        index=pd.Index(system.names),
-    )
+    single = pd.DataFrame(wald_columns(difference, se), index=pd.Index(system.names))
     return LinearHypothesis(
         ("Joint Wald test of linear hypotheses", f" {fit.design.formula.strip()}"),
         pd.DataFrame(joint, index=pd.Index(["joint"])),
@@ -151,6 +149,11 @@ def hypothesis_system(fit: Fit, hypotheses: Hypotheses) -> System:
     if isinstance(hypotheses, pd.DataFrame):
         K = np.array([weights_row(names, row) for _, row in hypotheses.iterrows()])
         return System([str(label) for label in hypotheses.index], K, np.zeros(len(K)))
+    if not isinstance(hypotheses, Iterable):
+        raise ArgumentError(
+            f"hypotheses is {hypotheses!r}; it must be equations such as 'x = 0', weights by "
+            "coefficient, or a matrix."
+        )
     if all(isinstance(text, str) for text in hypotheses):
         return parsed_system(fit, [str(text) for text in hypotheses])
     K = np.atleast_2d(np.asarray(hypotheses, dtype=np.float64))
@@ -178,8 +181,7 @@ def weights_row(names: Sequence[str], weights: Weights | pd.Series) -> FloatArra
     """One row of K from weights by coefficient."""
     row = np.zeros(len(names))
     for name, weight in weights.items():
-        if name not in names:
-            raise unknown_name("coefficient", name, names)
+        one_of("coefficient", name, names)
         row[names.index(str(name))] = weight
     return row
 
@@ -228,6 +230,8 @@ def parsed_equation(names: Sequence[str], text: str) -> Linear:
     if not equals:
         return linear_form(parse_expression(text), names, text)
     place, sign = equals[0].position, equals[0].text
+    if not text[:place].strip() or not text[place + len(sign) :].strip():
+        raise syntax_error("a hypothesis needs something on both sides of '='", text, place)
     # Blanks keep the positions of the right side for messages.
     right = " " * (place + len(sign)) + text[place + len(sign) :]
     sides = [linear_form(parse_expression(side), names, text) for side in (text[:place], right)]

@@ -65,19 +65,57 @@ def logLik(fit: Fit) -> LogLik:
     'log Lik.' -92.02628 (df=5)
     """
     require_likelihood(fit, "logLik()")
-    return LogLik(fit.estimate.loglik, fit.n_par, fit.model.n)
+    return LogLik(fit.estimate.loglik, fit.n_par, fit.n_obs)
 
 
 def AIC(fit: Fit) -> float:
-    """Akaike's criterion, ``-2 logLik + 2 npar``; refused for quasi-families."""
+    """Akaike's criterion, ``-2 logLik + 2 npar``.
+
+    Parameters
+    ----------
+    fit : Fit
+
+    Returns
+    -------
+    float
+        Smaller is better.
+
+    Raises
+    ------
+    ArgumentError
+        For quasi-families, which have no likelihood.
+
+    References
+    ----------
+    .. [1] Akaike (1974), IEEE Trans. Autom. Control 19, 716-723.
+    """
     require_likelihood(fit, "AIC()")
     return 2.0 * fit.n_par - 2.0 * fit.estimate.loglik
 
 
 def BIC(fit: Fit) -> float:
-    """Schwarz's criterion, ``-2 logLik + npar log(n)`` with n rows; refused for quasi-families."""
+    """Schwarz's criterion, ``-2 logLik + npar log(n)`` with n rows.
+
+    Parameters
+    ----------
+    fit : Fit
+
+    Returns
+    -------
+    float
+        Smaller is better.
+
+    Raises
+    ------
+    ArgumentError
+        For quasi-families, which have no likelihood.
+
+    References
+    ----------
+    .. [1] Schwarz (1978), Ann. Stat. 6, 461-464.
+    """
     require_likelihood(fit, "BIC()")
-    return float(np.log(fit.model.n)) * fit.n_par - 2.0 * fit.estimate.loglik
+    return float(np.log(fit.n_obs)) * fit.n_par - 2.0 * fit.estimate.loglik
 
 
 def AICc(fit: Fit) -> float:
@@ -104,7 +142,7 @@ def AICc(fit: Fit) -> float:
     .. [1] Hurvich and Tsai (1989), Biometrika 76, 297-307, eq. 3.
     """
     require_likelihood(fit, "AICc()")
-    left = fit.model.n - fit.n_par - 1
+    left = fit.n_obs - fit.n_par - 1
     return AIC(fit) + (2.0 * fit.n_par * (fit.n_par + 1) / left if left > 0 else np.inf)
 
 
@@ -127,22 +165,59 @@ def deviance(fit: Fit) -> float:
 
 
 def df_residual(fit: Fit) -> int:
-    """Rows minus estimated parameters."""
-    return fit.model.n - fit.n_par
+    """Rows minus estimated parameters.
+
+    Parameters
+    ----------
+    fit : Fit
+
+    Returns
+    -------
+    int
+    """
+    return fit.n_obs - fit.n_par
 
 
 def nobs(fit: Fit) -> int:
-    """Number of rows used."""
-    return fit.model.n
+    """Number of rows used; as in R's glm, rows of weight zero do not count.
+
+    Parameters
+    ----------
+    fit : Fit
+
+    Returns
+    -------
+    int
+    """
+    return fit.n_obs
 
 
 def npar(fit: Fit) -> int:
-    """Number of estimated parameters: beta, theta and phi where it is estimated by ML."""
+    """Number of estimated parameters: beta, theta and phi where it is estimated by ML.
+
+    Parameters
+    ----------
+    fit : Fit
+
+    Returns
+    -------
+    int
+    """
     return fit.n_par
 
 
 def ngrps(fit: Fit) -> pd.Series:
-    """Number of levels of every grouping factor."""
+    """Number of levels of every grouping factor.
+
+    Parameters
+    ----------
+    fit : Fit
+
+    Returns
+    -------
+    Series
+        Group to number of levels.
+    """
     sizes = {factor.name: factor.n_levels for factor in fit.design.factors}
     return pd.Series(sizes, name="ngrps", dtype="int64")
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from scipy.stats import beta, gamma
+from scipy.special import gammaincc
 
 from mixedlm_pt._typing import FloatArray
 from mixedlm_pt.errors import ArgumentError, EstimationError
@@ -20,15 +20,14 @@ from mixedlm_pt.inference.likelihood_ratio import (
     chi_square_tail,
     likelihood_ratio_test,
 )
+from mixedlm_pt.limits import binomial_interval
 from mixedlm_pt.refitting import bootMer
-from mixedlm_pt.refitting.bootstrap import restart
 from mixedlm_pt.result_table import ResultTable
+from mixedlm_pt.tasks import Seed, interruption
 
 # Statistics that differ by less are ties: what the optimiser leaves of a log-likelihood, and the
 # many zeros of a variance on the boundary, which come out as 1e-12 or -1e-12.
 TIE = 1e-6
-# Of the Monte Carlo interval of the p-value.
-LEVEL = 0.95
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -66,7 +65,8 @@ def pb_lrt(
     small: Fit,
     large: Fit,
     nsim: int = 1000,
-    seed: int | np.random.SeedSequence | None = None,
+    seed: Seed = None,
+    *,
     n_jobs: int | None = None,
     progress: bool = False,
 ) -> BootstrapTest:
@@ -85,9 +85,9 @@ def pb_lrt(
     seed : int, optional
         The result does not depend on ``n_jobs``.
     n_jobs : int, optional
-        Processes, see `tasks.run_tasks`.
+        Processes; see `tasks.run_tasks`.
     progress : bool
-        Show a bar. An interrupt keeps what is finished.
+        Show a bar.
 
     Returns
     -------
@@ -96,7 +96,8 @@ def pb_lrt(
         statistics that reach the observed one), and, unless variances are tested, ``Bartlett``
         (the statistic divided by the simulated mean over df) and ``Gamma`` (a gamma distribution
         with the simulated mean and variance), which need fewer simulations for small p-values.
-        Unlike pbkrtest, simulated statistics of zero count.
+        Unlike pbkrtest, simulated statistics of zero count. After a KeyboardInterrupt with the
+        simulations that were finished.
 
     Raises
     ------
@@ -138,9 +139,8 @@ def pb_lrt(
         f"PBtest is from {n:,} simulations, seed {boot.seed}; Monte Carlo interval (95 %) of its "
         f"p-value: {interval[0]:.3g} to {interval[1]:.3g}."
     ]
-    notes += [f"{count:,} more failed: {reason}" for reason, count in boot.failures.items()]
-    if boot.interrupted:
-        notes.append(f"Interrupted; {boot.nsim:,} were asked for.")
+    notes += [f"{count:,} simulations failed: {reason}" for reason, count in boot.failures.items()]
+    notes += interruption(boot.finished, boot.nsim, "simulations")
     p_value = (1 + exceeded) / (1 + n)
     return BootstrapTest(
         heading=("Parametric bootstrap likelihood ratio test", *model_lines(models)),
@@ -158,8 +158,8 @@ def pb_lrt(
 
 def likelihood_ratio(null: Fit, large: Fit) -> float:
     """The statistic of the larger model, fitted to the response of a fit of the smaller one."""
-    model = large.model.with_response(replace(large.design, response=null.design.response))
-    full = refitted(large, model, start=restart(large), has_covariance=False)
+    model = large.model.with_design(replace(large.design, response=null.design.response))
+    full = refitted(large, model, start=large.restart, has_covariance=False)
     if full.estimate.loglik < null.estimate.loglik - SHORTFALL:
         full = refitted(large, model, has_covariance=False)
     statistic = 2.0 * (full.estimate.loglik - null.estimate.loglik)
@@ -180,14 +180,6 @@ def rows_of_tests(test: LikelihoodRatioTest, reference: FloatArray, p_value: flo
         mean, variance = reference.mean(), reference.var(ddof=1)
         corrected = test.statistic * test.df / mean
         rows["Bartlett"] = [corrected, test.df, chi_square_tail(corrected, test.df)]
-        by_gamma = gamma.sf(test.statistic, mean**2 / variance, scale=variance / mean)
+        by_gamma = gammaincc(mean**2 / variance, test.statistic * mean / variance)
         rows["Gamma"] = [test.statistic, np.nan, float(by_gamma)]
     return pd.DataFrame.from_dict(rows, orient="index", columns=["Chisq", "Df", P_NAIVE])
-
-
-def binomial_interval(k: int, n: int) -> tuple[float, float]:
-    """Clopper and Pearson's interval of a probability of which k cases in n were seen."""
-    tail = 0.5 * (1.0 - LEVEL)
-    lower = beta.ppf(tail, k, n - k + 1) if k else 0.0
-    upper = beta.ppf(1.0 - tail, k + 1, n - k) if k < n else 1.0
-    return float(lower), float(upper)

@@ -7,10 +7,9 @@ from functools import partial
 import numpy as np
 import pandas as pd
 from scipy.interpolate import CubicHermiteSpline
-from scipy.special import ndtri
 
 from mixedlm_pt._typing import FloatArray
-from mixedlm_pt.diagnostics import dispersion_name, natural_parameters
+from mixedlm_pt.diagnostics import dispersion_name, natural_parameters, term_covariances
 from mixedlm_pt.estimation import (
     Focus,
     HigherMaximum,
@@ -23,6 +22,7 @@ from mixedlm_pt.estimation import (
     focus_on_sd,
 )
 from mixedlm_pt.fit import Fit
+from mixedlm_pt.limits import normal_quantile
 
 # A curve that ends so far from the zeta of a limit ends before it.
 SHORT = 0.01
@@ -99,7 +99,7 @@ class Curve:
             )
         found = []
         ends = np.array([self.zeta[0], self.zeta[-1]]) * (-1.0, 1.0)
-        is_cut = ends < float(ndtri(0.5 * (1.0 + level))) - SHORT
+        is_cut = ends < normal_quantile(level) - SHORT
         for j, side in enumerate(("lower", "upper")):
             limit, end = self.limits[level][j], self.bounds[j]
             if np.isnan(limit):
@@ -143,7 +143,7 @@ def trace_parameter(
         limits = {level: [np.nan, np.nan] for level in levels}
         for side in (-1, 1):
             for level in levels:
-                reached = search.reach(side * float(ndtri(0.5 * (1.0 + level))), points)
+                reached = search.reach(side * normal_quantile(level), points)
                 limits[level][side > 0] = reached.limit
                 if np.isnan(reached.limit):
                     break
@@ -211,14 +211,10 @@ def undefined(name: str, focus: Focus, levels: Sequence[float]) -> Curve:
 def focuses(fit: Fit) -> dict[str, "partial[Focus]"]:
     """How every parameter is held fixed, by its name, in the order of `confint`."""
     model, found = fit.model, {}
-    for t, term in enumerate(fit.design.terms):
-        group = fit.design.factors[term.factor].name
-        for a, column in enumerate(term.columns):
-            found[f"sd_{column}|{group}"] = partial(focus_on_sd, model, t, a)
-            for b, other in enumerate(term.columns[a + 1 :], start=a + 1):
-                found[f"cor_{other}.{column}|{group}"] = partial(
-                    focus_on_correlation, model, t, a, b
-                )
+    for t, term in enumerate(term_covariances(fit)):
+        for name, a, b in term.parameters:
+            focus = partial(focus_on_sd, model, t, a)
+            found[name] = focus if a == b else partial(focus_on_correlation, model, t, a, b)
     dispersion = dispersion_name(fit)
     if dispersion is not None:
         found[dispersion] = partial(focus_on_dispersion, model)

@@ -8,22 +8,22 @@ import numpy as np
 import pandas as pd
 
 from mixedlm_pt._typing import FloatArray
-from mixedlm_pt.diagnostics import natural_parameters
+from mixedlm_pt.arguments import one_of
+from mixedlm_pt.diagnostics import chosen_parameters, natural_parameters
 from mixedlm_pt.errors import (
     ArgumentError,
     ConvergenceWarning,
     EstimationError,
     MixedlmWarning,
-    unknown_name,
     warn,
 )
 from mixedlm_pt.estimation import GlmerControl, Point, fit_model
 from mixedlm_pt.fit import Fit
 from mixedlm_pt.inference.likelihood import require_likelihood
-from mixedlm_pt.inference.limits import chosen_rows, limits_frame
 from mixedlm_pt.inference.profile_curve import Curve, trace_parameter
-from mixedlm_pt.result_table import ResultTable
-from mixedlm_pt.tasks import run_tasks
+from mixedlm_pt.limits import limits_frame
+from mixedlm_pt.result_table import Printed, ResultTable
+from mixedlm_pt.tasks import interruption, run_tasks
 
 # Points lie at the limits of these levels, where plots have their lines.
 LEVELS = (0.5, 0.8, 0.9, 0.95, 0.99)
@@ -33,8 +33,8 @@ PRINTED_LEVEL = 0.95
 MAX_CLIMBS = 10
 
 
-@dataclass(frozen=True, eq=False)
-class Profile:
+@dataclass(frozen=True, eq=False, repr=False)
+class Profile(Printed):
     """Profile likelihoods of parameters, on their natural scales.
 
     Attributes
@@ -43,17 +43,24 @@ class Profile:
         The fit profiled: the one given, or a better one if the search found a higher likelihood.
     curves : tuple of Curve
         In the order of `confint`.
+    asked : int
+        Parameters asked for.
     remarks : tuple of str
         What happened on the way.
     """
 
     fit: Fit
     curves: tuple[Curve, ...]
+    asked: int
     remarks: tuple[str, ...] = ()
 
+    @property
+    def interrupted(self) -> bool:
+        """Whether the user stopped it; the parameters that were finished are here."""
+        return len(self.curves) < self.asked
+
     def __getitem__(self, name: str) -> Curve:
-        if name not in self.names:
-            raise unknown_name("parameter", name, self.names)
+        one_of("parameter", name, self.names)
         return self.curves[self.names.index(name)]
 
     @property
@@ -81,9 +88,7 @@ class Profile:
         ArgumentError
             If a row or the level is not available.
         """
-        names = list(self.names)
-        if parm is not None:
-            names = chosen_rows(self.fit, parm, names)
+        names = chosen_parameters(self.fit, parm, self.names)
         return profile_limits(self.fit, names, level, {name: self[name] for name in names})
 
     def to_frame(self) -> pd.DataFrame:
@@ -125,15 +130,8 @@ class Profile:
             index=pd.Index(self.names, dtype="str"),
         )
         notes = [remark for curve in self.curves for remark in curve.remarks(PRINTED_LEVEL)]
+        notes += interruption(len(self.curves), self.asked, "parameters")
         return ResultTable(("Profile likelihood",), table, (*self.remarks, *notes))
-
-    def __str__(self) -> str:
-        return str(self.printed())
-
-    __repr__ = __str__
-
-    def _repr_html_(self) -> str:
-        return self.printed()._repr_html_()
 
 
 def profile(
@@ -201,7 +199,7 @@ def profile(
     widest = 1.0 - alphamax
     levels = sorted({*(level for level in LEVELS if level < widest), PRINTED_LEVEL, widest})
     better, curves, remarks = trace(fit, names, levels, n_jobs=n_jobs, progress=progress)
-    return Profile(better, tuple(curves), remarks)
+    return Profile(better, tuple(curves), len(names), remarks)
 
 
 def profile_limits(
@@ -228,8 +226,7 @@ def profile_limits(
 def profiled_names(fit: Fit, which: str | Sequence[str] | None, verb: str) -> list[str]:
     """Names of the parameters wanted, if they have a profile likelihood."""
     require_likelihood(fit, verb)
-    known = natural_parameters(fit).index
-    names = list(known) if which is None else chosen_rows(fit, which, known)
+    names = chosen_parameters(fit, which)
     fixed = set(fit.design.coef_names)
     if fit.approximation.nAGQ == 0 and fixed.intersection(names):
         raise ArgumentError(
@@ -262,10 +259,8 @@ def trace(
         higher = [outcome for outcome in outcomes if not isinstance(outcome, Curve)]
         if not higher:
             break
-        best, known = (
-            max((climbed(best, par) for par in higher), key=lambda f: f.estimate.loglik),
-            {},
-        )
+        best = max((climbed(best, par) for par in higher), key=lambda fit: fit.estimate.loglik)
+        known = {}
     else:
         raise EstimationError(
             "the likelihood keeps rising while it is profiled; the fit has not converged."
@@ -279,8 +274,6 @@ def trace(
             "give it to glmer as start=."
         )
         warn(remarks[-1], ConvergenceWarning)
-    if len(curves) < len(names):
-        remarks.append(f"Interrupted after {len(curves)} of {len(names)} parameters.")
     return best, curves, tuple(remarks)
 
 

@@ -1,23 +1,19 @@
 """Cluster-robust covariance of the estimates, from the score of every cluster."""
 
-from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
-import pandas as pd
 
 from mixedlm_pt._typing import FloatArray, IntArray
-from mixedlm_pt.compile import Approximation
 from mixedlm_pt.design import GroupingFactor, subset
-from mixedlm_pt.design.table import Table
+from mixedlm_pt.diagnostics import Groups, row_groups
 from mixedlm_pt.errors import ArgumentError, EstimationError
-from mixedlm_pt.estimation import Objective
-from mixedlm_pt.fit import Fit
-
-type Cluster = str | Sequence[object] | np.ndarray | pd.Series | None
+from mixedlm_pt.fit import Fit, likelihood
 
 
-def sandwich_covariance(fit: Fit, cluster: Cluster = None, adjust: bool = False) -> FloatArray:
+def sandwich_covariance(
+    fit: Fit, cluster: Groups | None = None, cadjust: bool = False
+) -> FloatArray:
     """``A^-1 (sum_g s_g s_g') A^-1`` of all parameters, shape (n_par, n_par).
 
     A is the observed information and ``s_g`` the exact gradient of a cluster's log-likelihood.
@@ -28,7 +24,7 @@ def sandwich_covariance(fit: Fit, cluster: Cluster = None, adjust: bool = False)
     cluster : str or array, shape (n,), optional
         A grouping factor of the model, a column of the data, or the cluster of every row; see
         :func:`cluster_codes` for the default.
-    adjust : bool
+    cadjust : bool
         Multiply by ``G / (G - 1)`` for G clusters.
 
     Returns
@@ -61,12 +57,12 @@ def sandwich_covariance(fit: Fit, cluster: Cluster = None, adjust: bool = False)
     free = np.ix_(is_free, is_free)
     influence = cluster_scores(fit, codes)[:, is_free] @ bread[free]
     covariance = np.full_like(bread, np.nan)
-    correction = n_clusters / (n_clusters - 1) if adjust else 1.0
+    correction = n_clusters / (n_clusters - 1) if cadjust else 1.0
     covariance[free] = correction * influence.T @ influence
     return covariance
 
 
-def cluster_codes(fit: Fit, cluster: Cluster = None) -> IntArray:
+def cluster_codes(fit: Fit, cluster: Groups | None = None) -> IntArray:
     """The cluster of every row, numbered from 0, shape (n,).
 
     Parameters
@@ -87,7 +83,8 @@ def cluster_codes(fit: Fit, cluster: Cluster = None) -> IntArray:
             return np.arange(design.n)
         name, codes = design.factors[-1].name, design.factors[-1].codes
     else:
-        name, codes = chosen_clusters(fit, cluster)
+        name = cluster if isinstance(cluster, str) else "cluster"
+        codes, _ = row_groups(fit, cluster, "cluster")
     for factor in design.factors:
         level = split_level(factor, codes)
         if level is None:
@@ -104,29 +101,6 @@ def cluster_codes(fit: Fit, cluster: Cluster = None) -> IntArray:
     return np.unique(codes, return_inverse=True)[1].astype(np.int64)
 
 
-def chosen_clusters(fit: Fit, cluster: Cluster) -> tuple[str, IntArray]:
-    """Name and code of the clusters that a user asked for."""
-    design = fit.design
-    if isinstance(cluster, str):
-        grouping = {factor.name: factor for factor in design.factors}
-        if cluster in grouping:
-            return cluster, grouping[cluster].codes
-        name, values = cluster, Table(fit.call.data).series(cluster)
-    else:
-        name, values = "cluster", pd.Series(np.asarray(cluster))
-    if len(values) == len(design.omitted):
-        values = values[~design.omitted]
-    if len(values) != design.n:
-        raise ArgumentError(
-            f"cluster has {len(values):,} values, but the fit used {design.n:,} rows of "
-            f"{len(design.omitted):,}; give one value for each."
-        )
-    codes = pd.factorize(values)[0].astype(np.int64)
-    if (codes < 0).any():
-        raise ArgumentError(f"cluster {name!r} has missing values in the rows of the fit.")
-    return name, codes
-
-
 def split_level(factor: GroupingFactor, codes: IntArray) -> object:
     """A level that has rows in more than one cluster; None if there is none."""
     one = np.zeros(factor.n_levels, np.int64)
@@ -140,20 +114,13 @@ def cluster_scores(fit: Fit, codes: IntArray) -> FloatArray:
 
     In (beta, theta, log phi); the columns add up to the gradient of the whole log-likelihood.
     """
-    estimate, model = fit.estimate, fit.model
-    log_phi = [np.log(estimate.phi)] if fit.family.estimates_phi else []
-    par = np.concatenate([estimate.beta, estimate.theta, log_phi])
-    # Without random effects every approximation is the exact likelihood.
-    nAGQ = max(fit.approximation.nAGQ, 1)
-    approximation = Approximation(nAGQ, fit.approximation.laplace_weights)
     order = np.argsort(codes, kind="stable")
     parts = np.split(order, np.flatnonzero(np.diff(codes[order])) + 1)
-    scores = np.empty((len(parts), len(par)))
+    scores = np.empty((len(parts), fit.n_par))
     for g, rows in enumerate(parts):
-        part = replace(model, design=subset(fit.design, rows))
-        objective = Objective(part, approximation, fit.backend)
+        objective = likelihood(fit, replace(fit.model, design=subset(fit.design, rows)))
         objective.u = mode_of_rows(fit, rows)
-        evaluation = objective(par)
+        evaluation = objective(fit.par)
         if not np.isfinite(evaluation.loglik):
             raise EstimationError(
                 f"the log-likelihood of the cluster of row {fit.design.index[rows[0]]} cannot be "

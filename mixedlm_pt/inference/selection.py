@@ -3,7 +3,8 @@
 import numpy as np
 import pandas as pd
 
-from mixedlm_pt.errors import ArgumentError, unknown_name
+from mixedlm_pt.arguments import one_of
+from mixedlm_pt.errors import ArgumentError
 from mixedlm_pt.fit import Fit
 from mixedlm_pt.inference.comparability import model_lines, named_fits, refuse_incomparable
 from mixedlm_pt.inference.likelihood import CRITERIA
@@ -52,8 +53,7 @@ def model_selection(*fits: Fit, criterion: str = "AICc", **named: Fit) -> Result
     full    5  -92.026 195.25  0.00  1.000      1.0
     null    2 -104.831 213.89 18.64  0.000  11139.4
     """
-    if criterion not in CRITERIA:
-        raise unknown_name("criterion", criterion, CRITERIA)
+    one_of("criterion", criterion, CRITERIA)
     models = named_fits(fits, named, "model_selection()")
     if not models:
         raise ArgumentError("model_selection() needs at least one fit.")

@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from mixedlm_pt.arguments import finite_number, names_of, one_of
 from mixedlm_pt.design import without_terms
 from mixedlm_pt.errors import ArgumentError, DataError, unknown_name
 from mixedlm_pt.fit import Fit, refitted
@@ -74,11 +75,9 @@ def drop1(
     Signif. codes:  0 ‘***’ 0.001 ‘**’ 0.01 ‘*’ 0.05 ‘.’ 0.1 ‘ ’ 1
     """  # noqa: RUF002
     require_likelihood(fit, "drop1()")
-    if test not in TESTS:
-        raise unknown_name("test", test, TESTS)
-    if criterion not in CRITERIA:
-        raise unknown_name("criterion", criterion, CRITERIA)
-    if k != 2.0 and criterion != "AIC":
+    one_of("test", test, TESTS)
+    one_of("criterion", criterion, CRITERIA)
+    if finite_number("k", k) != 2.0 and criterion != "AIC":
         raise ArgumentError(f"k is the penalty of the AIC; {criterion} has its own. Leave k out.")
     labels = droppable(fit, scope)
     smaller = [deletion(fit, data, label) for label in labels]
@@ -120,7 +119,7 @@ def deletion[AnyFit: Fit](fit: AnyFit, data: Any, label: str) -> AnyFit:
             "the columns of the data have changed since the model was fitted; give drop1() the "
             "data that it was fitted to."
         )
-    return refitted(fit, fit.model.with_response(design), has_covariance=False)
+    return refitted(fit, fit.model.with_design(design), has_covariance=False)
 
 
 def droppable(fit: Fit, scope: str | Sequence[str] | None) -> list[str]:
@@ -137,7 +136,7 @@ def droppable(fit: Fit, scope: str | Sequence[str] | None) -> list[str]:
         return [known[own] for own in variables if not any(own < other for other in variables)]
     if isinstance(scope, str) and scope.replace(" ", "") == "~.":
         return list(design.term_labels)
-    listed = [scope] if isinstance(scope, str) else scope
+    listed = names_of("scope", scope)
     wanted: dict[frozenset[str], str] = {}
     for text in listed:
         right = text.lstrip().removeprefix("~")

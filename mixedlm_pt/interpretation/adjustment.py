@@ -6,11 +6,10 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.optimize import brentq
 from scipy.special import ndtr, ndtri
-from scipy.stats import multivariate_normal, studentized_range
 
 from mixedlm_pt._typing import FloatArray
-from mixedlm_pt.errors import unknown_name
-from mixedlm_pt.interpretation.estimate_table import two_sided_p
+from mixedlm_pt.arguments import one_of
+from mixedlm_pt.limits import normal_quantile, two_sided_p
 
 # Genz's quasi-Monte-Carlo: absolute error of a joint probability, and the points it may take.
 MVT_TOL = 1e-5
@@ -67,7 +66,7 @@ def plain_p(tests: FamilyOfTests) -> FloatArray:
 
 def plain_quantile(tests: FamilyOfTests, level: float) -> float:
     """Half width of single limits in standard errors."""
-    return float(ndtri(0.5 * (1.0 + level)))
+    return normal_quantile(level)
 
 
 def bonferroni_p(tests: FamilyOfTests) -> FloatArray:
@@ -94,12 +93,16 @@ def sidak_quantile(tests: FamilyOfTests, level: float) -> float:
 
 def tukey_p(tests: FamilyOfTests) -> FloatArray:
     """From the studentized range; exact for independent means of equal variance."""
+    from scipy.stats import studentized_range
+
     p = studentized_range.sf(np.sqrt(2.0) * np.abs(tests.z), tests.n_means, np.inf)
     return within_bounds(tests, p)
 
 
 def tukey_quantile(tests: FamilyOfTests, level: float) -> float:
     """Limits from the studentized range."""
+    from scipy.stats import studentized_range
+
     range_quantile = float(studentized_range.ppf(level, tests.n_means, np.inf))
     return range_quantile / float(np.sqrt(2.0))
 
@@ -152,6 +155,8 @@ def probability_within(tests: FamilyOfTests, c: float) -> float:
     """``P(all |Z| <= c)`` for normal Z with the correlation of the tests."""
     if not np.isfinite(c):
         return np.nan
+    from scipy.stats import multivariate_normal
+
     known = np.isfinite(tests.z)
     R = tests.correlation[np.ix_(known, known)]
     if len(R) == 1:
@@ -191,6 +196,5 @@ def chosen_adjustment(name: str) -> Adjustment:
     ArgumentError
         For a name that is not in ``ADJUSTMENTS``.
     """
-    if name not in ADJUSTMENTS:
-        raise unknown_name("adjust", name, ADJUSTMENTS)
+    one_of("adjust", name, ADJUSTMENTS)
     return ADJUSTMENTS[name]

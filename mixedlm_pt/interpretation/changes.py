@@ -1,6 +1,6 @@
 """What is changed in the rows to compare predictions: levels, steps, infinitesimal steps."""
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import combinations, pairwise
 from typing import Any
@@ -186,12 +186,3 @@ def slope_change(predictor: Predictor, rows: pd.DataFrame) -> Change:
 def constant(value: Any, rows: pd.DataFrame) -> pd.Series:
     """A column that holds one value."""
     return pd.Series([value] * len(rows), index=rows.index)
-
-
-def requested(variables: str | Sequence[str] | Mapping[str, Any] | None) -> dict[str, Any] | None:
-    """Names of predictors with what is asked of each; None for all."""
-    if variables is None:
-        return None
-    if isinstance(variables, Mapping):
-        return dict(variables)
-    return dict.fromkeys([variables] if isinstance(variables, str) else variables)

@@ -1,48 +1,24 @@
 """Contrasts of estimated means, with p-values and limits for their number."""
 
-import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from itertools import combinations, pairwise
 
 import numpy as np
 import pandas as pd
 
 from mixedlm_pt._typing import FloatArray
-from mixedlm_pt.errors import ArgumentError, unknown_name
+from mixedlm_pt.arguments import one_of
+from mixedlm_pt.errors import ArgumentError
 from mixedlm_pt.interpretation.adjustment import Adjustment, FamilyOfTests, chosen_adjustment
-from mixedlm_pt.interpretation.estimate_table import EstimateTable, normal_quantile
+from mixedlm_pt.interpretation.contrast_families import METHODS, Rows
+from mixedlm_pt.interpretation.estimate_table import EstimateTable
 from mixedlm_pt.interpretation.estimates import Estimates, stacked
 from mixedlm_pt.interpretation.means import Means, estimate_columns
+from mixedlm_pt.limits import normal_quantile
 
 type Weights = Mapping[str, Sequence[float]] | pd.DataFrame | FloatArray
-# Names and weights, one row a contrast, of k means.
-type Rows = tuple[list[str], FloatArray]
-
 TYPES = ("link", "response")
-# Levels that would read as arithmetic.
-ARITHMETIC = re.compile(r"[-+*/]")
-POLYNOMIALS = ("linear", "quadratic", "cubic", "quartic", "degree 5", "degree 6")
-# Weights count as integers when they are this near to some, as in emmeans.
-NEAR_INTEGER = 0.05
 SUM_TOL = 1e-8
-
-
-@dataclass(frozen=True)
-class Method:
-    """A family of contrasts.
-
-    Attributes
-    ----------
-    rows : callable
-        ``(level names, sign) -> (names, weights)``; the sign is " - " or " / ".
-    adjust : str
-        Default adjustment, emmeans' own but for the approximate "dunnettx", whose exact form is
-        "mvt".
-    """
-
-    rows: Callable[[list[str], str], Rows]
-    adjust: str
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -106,8 +82,7 @@ def contrast(
     [0.371, 0.323, 0.206]
     """
     wanted = means.type if type is None else type
-    if wanted not in TYPES:
-        raise unknown_name("type", wanted, TYPES)
+    one_of("type", wanted, TYPES)
     level = means.level if level is None else level
     normal_quantile(level)
     is_ratio = wanted == "response" and means.back is not None and means.back.ratio is not None
@@ -166,6 +141,11 @@ def pairs(
         Later minus earlier level.
     adjust, type, level
         As in `contrast`.
+
+    Returns
+    -------
+    Contrasts
+        As `contrast`.
     """
     method = "revpairwise" if reverse else "pairwise"
     return contrast(means, method, adjust=adjust, type=type, level=level)
@@ -221,13 +201,12 @@ def contrast_rows(method: str | Weights, names: list[str], sign: str) -> Rows:
     """Names and weights of a family of contrasts of k means."""
     k = len(names)
     if isinstance(method, str):
-        if method not in METHODS:
-            raise unknown_name("method", method, METHODS)
+        one_of("method", method, METHODS)
         if k < 2:
             raise ArgumentError(f"contrast() compares means, and here is only one: {names[0]!r}.")
         return METHODS[method].rows(names, sign)
     if isinstance(method, pd.DataFrame):
-        labels, C = [str(name) for name in method.columns], method.to_numpy(np.float64).T
+        labels, C = [str(name) for name in method.columns], numbers(method).T
     elif isinstance(method, Mapping):
         labels = list(method)
         sizes = {label: np.shape(weights) for label, weights in method.items()}
@@ -237,9 +216,9 @@ def contrast_rows(method: str | Weights, names: list[str], sign: str) -> Rows:
                 f"contrast {wrong[0]!r} has weights of shape {sizes[wrong[0]]}; there are {k} "
                 f"means: {', '.join(names)}."
             )
-        C = np.array([method[label] for label in labels], dtype=np.float64)
+        C = numbers([method[label] for label in labels])
     else:
-        C = np.atleast_2d(np.asarray(method, dtype=np.float64))
+        C = np.atleast_2d(numbers(method))
         labels = [f"C{r}" for r in range(1, len(C) + 1)]
     if C.ndim != 2 or C.shape[1] != k:
         raise ArgumentError(
@@ -249,68 +228,11 @@ def contrast_rows(method: str | Weights, names: list[str], sign: str) -> Rows:
     return labels, C
 
 
-def enclosed(name: str) -> str:
-    """A level in parentheses if it would read as arithmetic."""
-    return f"({name})" if ARITHMETIC.search(name) else name
-
-
-def difference(names: list[str], sign: str, a: int, b: int) -> str:
-    """``a - b`` for two levels."""
-    return f"{enclosed(names[a])}{sign}{enclosed(names[b])}"
-
-
-def differences(names: list[str], sign: str, places: Sequence[tuple[int, int]]) -> Rows:
-    """Rows for differences of the means at pairs of places."""
-    unit = np.eye(len(names))
-    labels = [difference(names, sign, a, b) for a, b in places]
-    return labels, np.array([unit[a] - unit[b] for a, b in places])
-
-
-def pairwise_rows(names: list[str], sign: str) -> Rows:
-    """Earlier minus later levels."""
-    return differences(names, sign, list(combinations(range(len(names)), 2)))
-
-
-def reversed_rows(names: list[str], sign: str) -> Rows:
-    """Later minus earlier levels."""
-    places = [(b, a) for b in range(len(names)) for a in range(b)]
-    return differences(names, sign, places)
-
-
-def control_rows(names: list[str], sign: str) -> Rows:
-    """Every other level minus the first."""
-    return differences(names, sign, [(a, 0) for a in range(1, len(names))])
-
-
-def consecutive_rows(names: list[str], sign: str) -> Rows:
-    """Every level minus the one before."""
-    return differences(names, sign, [(b, a) for a, b in pairwise(range(len(names)))])
-
-
-def effect_rows(names: list[str], sign: str) -> Rows:
-    """Every level minus the average."""
-    k = len(names)
-    return [f"{enclosed(name)} effect" for name in names], np.eye(k) - 1.0 / k
-
-
-def polynomial_rows(names: list[str], sign: str) -> Rows:
-    """Orthogonal polynomials with weights made integer, as emmeans' ``poly.emmc``."""
-    k = len(names)
-    degree = min(k - 1, len(POLYNOMIALS))
-    q, r = np.linalg.qr(np.vander(np.arange(k) - (k - 1) / 2, degree + 1, increasing=True))
-    C = (q * np.sign(np.diag(r)))[:, 1:].T
-    for row in C:
-        row /= row[row > 0.01].min()
-        while (excess := np.abs(row - np.round(row)).max()) > NEAR_INTEGER:
-            row /= excess
-    return list(POLYNOMIALS[:degree]), np.round(C)
-
-
-METHODS = {
-    "pairwise": Method(pairwise_rows, "tukey"),
-    "revpairwise": Method(reversed_rows, "tukey"),
-    "trt.vs.ctrl": Method(control_rows, "mvt"),
-    "eff": Method(effect_rows, "fdr"),
-    "consec": Method(consecutive_rows, "mvt"),
-    "poly": Method(polynomial_rows, "none"),
-}
+def numbers(weights: object) -> FloatArray:
+    """The weights of contrasts as an array."""
+    try:
+        return np.asarray(weights, np.float64)
+    except (TypeError, ValueError):
+        raise ArgumentError(
+            f"the weights of contrasts are {weights!r}; they must be numbers, one a mean."
+        ) from None

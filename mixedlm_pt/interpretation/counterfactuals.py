@@ -1,80 +1,21 @@
 """Predictions, comparisons and slopes, by row or averaged, in the manner of marginaleffects."""
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from mixedlm_pt._typing import FloatArray, IntArray
-from mixedlm_pt.design import term_positions
-from mixedlm_pt.errors import ArgumentError, unknown_name
+from mixedlm_pt.arguments import names_of, one_of
 from mixedlm_pt.fit import Fit
 from mixedlm_pt.inference.estimates import Covariance
-from mixedlm_pt.interpretation.changes import (
-    COMPARISONS,
-    Change,
-    level_changes,
-    requested,
-    slope_change,
-)
-from mixedlm_pt.interpretation.contrasts import TYPES
-from mixedlm_pt.interpretation.estimate_table import EstimateTable, normal_quantile, two_sided_p
-from mixedlm_pt.interpretation.estimates import Estimates, average_mean, linear_predictor
-from mixedlm_pt.interpretation.predictors import effect_names, predictors, source_rows
+from mixedlm_pt.interpretation.changes import COMPARISONS, Change, level_changes, slope_change
+from mixedlm_pt.interpretation.estimate_table import EstimateTable
+from mixedlm_pt.interpretation.predictors import effect_names, predictors
+from mixedlm_pt.interpretation.setting import By, effects, prepared, reported
+from mixedlm_pt.limits import normal_quantile
 
 type Variables = str | Sequence[str] | Mapping[str, Any] | None
-type By = bool | str | Sequence[str] | None
-
-RANDOM_EFFECTS = {
-    "held": "Random effects are held at their conditional modes; standard errors have the "
-    "uncertainty of the fixed effects.",
-    "zero": "Random effects are zero.",
-    "marginal": "Averaged over the distribution of the random effects; standard errors have the "
-    "uncertainty of all parameters.",
-}
-
-
-@dataclass(frozen=True, eq=False)
-class Setting:
-    """The rows that are predicted, on which scale, and how they are averaged.
-
-    Attributes
-    ----------
-    fit : Fit
-    rows : DataFrame, m rows
-        Source columns and those of ``by``.
-    predicted : callable
-        Altered rows to m estimates.
-    is_average : bool
-    labels : DataFrame
-        One row an average, columns of ``by``; for single rows their labels.
-    codes : array of int64, shape (m,)
-        Which average every row belongs to.
-    note : str
-        What was done with the random effects.
-    """
-
-    fit: Fit
-    rows: pd.DataFrame
-    predicted: Callable[[pd.DataFrame], Estimates]
-    is_average: bool
-    labels: pd.DataFrame
-    codes: IntArray
-    note: str
-
-    def estimates(self, rows: pd.DataFrame) -> Estimates:
-        """Predictions for altered rows, averaged if that is wanted."""
-        found = self.predicted(rows)
-        return found.averaged(self.codes, len(self.labels)) if self.is_average else found
-
-    def changed(self, change: Change) -> Estimates:
-        """The effect of a change."""
-        points = [
-            self.estimates(self.rows.assign(**{change.term: column})) for column in change.columns
-        ]
-        return change.combine(points)
 
 
 def predictions(
@@ -113,7 +54,7 @@ def predictions(
         {"estimate": value, "std_error": se, "conf_low": limits[0], "conf_high": limits[1]}
     )
     table = pd.concat([setting.labels, numbers], axis=1)
-    return reported(setting, "Predictions", table, type)
+    return reported(setting, "Predictions", table)
 
 
 def avg_predictions(
@@ -131,6 +72,11 @@ def avg_predictions(
     ----------
     fit, newdata, type, re_form, by, level, vcov
         As in `comparisons`.
+
+    Returns
+    -------
+    EstimateTable
+        As `predictions`; one row, or one a level of ``by``.
     """
     return predictions(fit, newdata, type, re_form, by or True, level, vcov)
 
@@ -191,8 +137,7 @@ def comparisons(
     ----------
     .. [1] Arel-Bundock, Greifer and Heiss (2024), J. Stat. Softw. 111(9).
     """
-    if comparison not in COMPARISONS:
-        raise unknown_name("comparison", comparison, COMPARISONS)
+    one_of("comparison", comparison, COMPARISONS)
     setting = prepared(fit, newdata, type, re_form, by, vcov)
     known, wanted = predictors(fit), requested_predictors(fit, variables)
     changes = [
@@ -200,7 +145,7 @@ def comparisons(
         for name, how in wanted.items()
         for change in level_changes(known[name], how, setting.rows, COMPARISONS[comparison])
     ]
-    return effects(setting, f"Comparisons ({comparison})", changes, type, level)
+    return effects(setting, f"Comparisons ({comparison})", changes, level)
 
 
 def avg_comparisons(
@@ -220,6 +165,11 @@ def avg_comparisons(
     ----------
     fit, variables, newdata, comparison, by, type, re_form, level, vcov
         As in `comparisons`.
+
+    Returns
+    -------
+    EstimateTable
+        As `comparisons`; one row a change, or one for every level of ``by``.
 
     Examples
     --------
@@ -265,7 +215,7 @@ def slopes(
             changes += level_changes(known[name], how, setting.rows, difference)
         else:
             changes.append(slope_change(known[name], setting.rows))
-    return effects(setting, "Slopes", changes, type, level)
+    return effects(setting, "Slopes", changes, level)
 
 
 def avg_slopes(
@@ -284,108 +234,31 @@ def avg_slopes(
     ----------
     fit, variables, newdata, by, type, re_form, level, vcov
         As in `comparisons`.
+
+    Returns
+    -------
+    EstimateTable
+        As `slopes`; one row a predictor, or one for every level of ``by``.
     """
     return slopes(fit, variables, newdata, by or True, type, re_form, level, vcov)
 
 
-def prepared(
-    fit: Fit, newdata: Any, type: str, re_form: str | None, by: By, vcov: Covariance
-) -> Setting:
-    """The rows, how they are predicted and how averaged."""
-    if type not in TYPES:
-        raise unknown_name("type", type, TYPES)
-    is_marginal = isinstance(re_form, str) and re_form.strip() == "marginal"
-    if is_marginal and type == "link":
-        raise ArgumentError(
-            "re_form='marginal' averages means, not linear predictors; use type='response'."
-        )
-    columns = [by] if isinstance(by, str) else [] if by is None or by is True else list(by or ())
-    terms = term_positions(fit.design, None if is_marginal else re_form)
-    rows = source_rows(fit, newdata, terms, columns, is_average=is_marginal)
-
-    def predicted(altered: pd.DataFrame) -> Estimates:
-        if is_marginal:
-            return average_mean(fit, altered, vcov)
-        linear = linear_predictor(fit, altered, terms, vcov)
-        if type == "link":
-            return linear
-        mean: FloatArray = fit.compiled.mean(linear.values)[0]
-        return linear.mapped(mean, fit.compiled.mean_slope(linear.values)[0])
-
-    if columns:
-        groups = rows.groupby(columns, sort=True, observed=True)
-        codes = groups.ngroup().to_numpy().astype(np.int64)
-        firsts = np.unique(codes, return_index=True)[1]
-        labels = rows[columns].iloc[firsts].reset_index(drop=True)
-    elif by:
-        codes, labels = np.zeros(len(rows), np.int64), pd.DataFrame(index=range(1))
-    else:
-        codes, labels = np.arange(len(rows)), pd.DataFrame({"rowid": rows.index})
-    state = "marginal" if is_marginal else "held" if terms else "zero"
-    note = RANDOM_EFFECTS[state] if fit.design.terms else ""
-    return Setting(fit, rows, predicted, bool(by), labels, codes, note)
-
-
 def requested_predictors(fit: Fit, variables: Variables) -> dict[str, Any]:
-    """Predictors to change with what is asked of each.
+    """Predictors to change with what is asked of each, None for the default.
 
     Raises
     ------
     ArgumentError
         For a name that no fixed effect uses.
     """
-    names = effect_names(fit)
-    wanted = requested(variables)
-    if wanted is None:
-        return dict.fromkeys(names)
-    for name in wanted:
-        if name not in names:
-            raise unknown_name("predictor", name, names)
-    return wanted
-
-
-def effects(
-    setting: Setting, title: str, changes: Sequence[Change], type: str, level: float
-) -> EstimateTable:
-    """The table of the effects of changes."""
-    if not changes:
-        raise ArgumentError("the model has no predictor to change.")
-    parts = list(effect_rows(setting, changes, level))
-    return reported(setting, title, pd.concat(parts, ignore_index=True), type)
-
-
-def effect_rows(
-    setting: Setting, changes: Sequence[Change], level: float
-) -> Iterator[pd.DataFrame]:
-    """Estimates with tests against no effect and limits, one frame a change."""
-    z = normal_quantile(level)
-    for change in changes:
-        found = setting.changed(change)
-        value, se = found.estimate, found.se
-        with np.errstate(invalid="ignore", divide="ignore"):
-            statistic = (value - change.null) / se
-        yield pd.DataFrame(
-            {
-                **{name: setting.labels[name].to_numpy() for name in setting.labels},
-                "term": change.term,
-                "contrast": change.label,
-                "estimate": value,
-                "std_error": se,
-                "statistic": statistic,
-                "p_value": two_sided_p(statistic),
-                "conf_low": value - z * se,
-                "conf_high": value + z * se,
-            }
-        )
-
-
-def reported(setting: Setting, title: str, table: pd.DataFrame, type: str) -> EstimateTable:
-    """The table with its heading."""
-    keys = (*setting.labels.columns, *(name for name in ("term", "contrast") if name in table))
-    heading = f"{'Average ' + title[0].lower() + title[1:] if setting.is_average else title}"
-    return EstimateTable(
-        (f"{heading}, {type} scale", f" {setting.fit.design.formula.strip()}"),
-        table,
-        (setting.note,) if setting.note else (),
-        keys=keys,
+    known = effect_names(fit)
+    if variables is None:
+        return dict.fromkeys(known)
+    wanted: dict[str, Any] = (
+        dict(variables)
+        if isinstance(variables, Mapping)
+        else dict.fromkeys(names_of("variables", variables))
     )
+    for name in wanted:
+        one_of("predictor", name, known)
+    return wanted

@@ -3,14 +3,20 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from mixedlm_pt.errors import ArgumentError, unknown_name
+from mixedlm_pt.arguments import one_of
+from mixedlm_pt.errors import ArgumentError
 from mixedlm_pt.fit import Fit
 from mixedlm_pt.formula import deparse, variables
 from mixedlm_pt.inference.estimates import Covariance
 from mixedlm_pt.interpretation import contrasts
 from mixedlm_pt.interpretation.back_transform import BackTransform, back_transform
 from mixedlm_pt.interpretation.contrasts import TYPES
-from mixedlm_pt.interpretation.estimates import Estimates, linear_predictor, weighted_sum
+from mixedlm_pt.interpretation.estimates import (
+    Estimates,
+    inestimable_note,
+    linear_predictor,
+    weighted_sum,
+)
 from mixedlm_pt.interpretation.means import Means, means_table
 from mixedlm_pt.interpretation.predictors import chosen_predictor
 from mixedlm_pt.interpretation.reference_grid import (
@@ -126,8 +132,7 @@ def emmeans(
     >>> emmeans(fit, "period", type="response").to_frame()["prob"].round(4).tolist()
     [0.198, 0.0839, 0.074, 0.0484]
     """
-    if type not in TYPES:
-        raise unknown_name("type", type, TYPES)
+    one_of("type", type, TYPES)
     names, within = split_specs(specs, by)
     back = back_transform(fit, bias_adjust)
     grid = reference_grid(fit, [*names, *within], at)
@@ -239,7 +244,7 @@ def notes_of(
     if mixed:
         notes.append(f"They may mislead, because of the interaction {', '.join(mixed)}.")
     if not estimates.estimable.all():
-        notes.append("NaN: not estimable, the data have no such combination of levels.")
+        notes.append(inestimable_note(fit))
     if back is not None and type == "response" and back.note:
         notes.append(back.note)
     return tuple(notes)

@@ -8,13 +8,14 @@ import pandas as pd
 import scipy.linalg as sl
 
 from mixedlm_pt._typing import BoolArray, FloatArray, IntArray
+from mixedlm_pt.arguments import finite_number
 from mixedlm_pt.design import Design, NewDesign, new_design
 from mixedlm_pt.fit import Fit
 from mixedlm_pt.inference.estimates import Covariance, chosen_vcov, vcov
 from mixedlm_pt.interpretation.predictors import OFFSET, source_rows
 from mixedlm_pt.prediction.joint_covariance import parameter_covariance
-from mixedlm_pt.prediction.normal_average import normal_average
-from mixedlm_pt.prediction.random_part import random_part, random_variance
+from mixedlm_pt.prediction.marginal import averaged_mean
+from mixedlm_pt.prediction.random_part import random_part
 
 # A function of beta is estimable if it does not move along the directions that the data leave
 # open, up to the rounding error of their basis.
@@ -111,6 +112,14 @@ def weighted_sum(parts: Sequence[Estimates], weights: Sequence[float]) -> Estima
     return replace(parts[0], values=values, J=J)
 
 
+def inestimable_note(fit: Fit) -> str:
+    """Why some functions of the coefficients are NaN."""
+    return (
+        "Empty (NaN): not estimable, because it needs coefficients that the data do not "
+        f"determine. Dropped: {', '.join(fit.design.dropped)}."
+    )
+
+
 def linear_predictor(
     fit: Fit,
     rows: pd.DataFrame,
@@ -138,7 +147,7 @@ def linear_predictor(
     """
     new = design_of_rows(fit, rows, terms)
     if offset is not None:
-        new = replace(new, offset=np.full(new.n, float(offset)))
+        new = replace(new, offset=np.full(new.n, finite_number("offset", offset)))
     estimates = fixed_part(fit, new, vcov)
     return replace(estimates, values=estimates.values + random_part(fit, new, terms).effect)
 
@@ -151,14 +160,10 @@ def average_mean(fit: Fit, rows: pd.DataFrame, vcov: Covariance = None) -> Estim
     terms = range(len(fit.design.terms))
     new = design_of_rows(fit, rows, terms, allow_new_levels=True)
     linear = fixed_part(fit, new, vcov)
-    variance, d_variance = random_variance(fit, new, terms)
-    s = np.sqrt(variance)
-    mean, slope_eta, slope_s = normal_average(fit.compiled, linear.values, s)
-    averaged = linear.mapped(mean, slope_eta)
-    # Where s is zero so is the derivative of the variance: nothing depends on theta there.
-    per_variance = np.divide(slope_s, 2.0 * s, out=np.zeros_like(s), where=s > 0.0)
+    mean, slope, d_theta = averaged_mean(fit, new, linear.values)
+    averaged = linear.mapped(mean, slope)
     first = new.X.shape[1]
-    averaged.J[:, first : first + fit.model.n_theta] = per_variance[:, None] * d_variance
+    averaged.J[:, first : first + fit.model.n_theta] = d_theta
     return averaged
 
 

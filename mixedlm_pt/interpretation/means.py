@@ -8,8 +8,9 @@ import pandas as pd
 from mixedlm_pt._typing import FloatArray, IntArray
 from mixedlm_pt.design.values import level_label
 from mixedlm_pt.interpretation.back_transform import BackTransform
-from mixedlm_pt.interpretation.estimate_table import EstimateTable, normal_quantile
+from mixedlm_pt.interpretation.estimate_table import EstimateTable
 from mixedlm_pt.interpretation.estimates import Estimates
+from mixedlm_pt.limits import normal_quantile
 
 LIMITS = ("asymp.LCL", "asymp.UCL")
 

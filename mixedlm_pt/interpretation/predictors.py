@@ -71,7 +71,7 @@ def chosen_predictor(fit: Fit, name: str) -> Predictor:
         If the fixed effects do not use such a column.
     """
     known = predictors(fit)
-    if name not in known:
+    if not isinstance(name, str) or name not in known:
         raise unknown_name("predictor", name, known)
     return known[name]
 

@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 
 from mixedlm_pt._typing import FloatArray
+from mixedlm_pt.arguments import finite_number, names_of, one_of
 from mixedlm_pt.design.values import level_label
 from mixedlm_pt.errors import ArgumentError, FormulaError, unknown_name
 from mixedlm_pt.fit import Fit
@@ -54,8 +55,8 @@ def split_specs(specs: Specs, by: Specs | None) -> tuple[list[str], list[str]]:
     FormulaError
         For a formula other than ``"~ a + b | c"``.
     """
-    names = [specs] if isinstance(specs, str) else list(specs)
-    within = [] if by is None else [by] if isinstance(by, str) else list(by)
+    names = names_of("specs", specs)
+    within = [] if by is None else names_of("by", by)
     if len(names) == 1 and ("~" in names[0] or "|" in names[0]):
         left, _, body = ("", "", names[0]) if "~" not in names[0] else names[0].partition("~")
         if left.strip():
@@ -100,10 +101,11 @@ def reference_grid(fit: Fit, wanted: Sequence[str], at: At) -> Grid:
     ArgumentError
         For a name that is no predictor, a level that the fit does not have, and too many rows.
     """
+    if at is not None and not isinstance(at, Mapping):
+        raise ArgumentError(f"at is {at!r}; it must be a mapping such as {{'x': [0, 1]}}.")
     known, at = predictors(fit), dict(at or {})
     for name in [*wanted, *at]:
-        if name not in known:
-            raise unknown_name("predictor", name, known)
+        one_of("predictor", name, known)
     values = {name: grid_values(fit, known[name], at.get(name)) for name in known}
     sizes = {name: len(column) for name, column in values.items()}
     if prod(sizes.values()) > MAX_ROWS:
@@ -132,7 +134,7 @@ def grid_values(fit: Fit, predictor: Predictor, given: Any) -> list[Any]:
         if not values:
             raise ArgumentError(f"at has no value for {predictor.name!r}.")
         if predictor.levels is None:
-            return [float(value) for value in values]
+            return [finite_number(f"at[{predictor.name!r}]", value) for value in values]
         by_label = dict(zip(predictor.labels, predictor.levels, strict=True))
         for value in values:
             if level_label(value) not in by_label:
@@ -177,8 +179,7 @@ def averaging(grid: Grid, wanted: Sequence[str], weights: str) -> tuple[pd.DataF
     ArgumentError
         For unknown weights.
     """
-    if weights not in WEIGHTS:
-        raise unknown_name("weights", weights, WEIGHTS)
+    one_of("weights", weights, WEIGHTS)
     others = [name for name in grid.margins if name not in wanted]
     counts = grid.counts
     if weights == "equal" or not others:

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from mixedlm_pt._typing import FloatArray
+from mixedlm_pt.arguments import one_of
 from mixedlm_pt.diagnostics import residuals
-from mixedlm_pt.errors import unknown_name
 from mixedlm_pt.fit import Fit
 from mixedlm_pt.plotting.effects_panels import effect_panels
 from mixedlm_pt.plotting.qqmath import normal_quantiles
@@ -64,8 +64,7 @@ def plot(
     ArgumentError
         For an unknown type or scale.
     """
-    if scale not in SCALES:
-        raise unknown_name("scale", scale, SCALES)
+    one_of("scale", scale, SCALES)
     x = fit.design.pad(fit.mu if scale == "response" else fit.eta)
     y = residuals(fit, type)
     with look():

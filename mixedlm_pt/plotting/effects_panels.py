@@ -5,11 +5,12 @@ from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
-from scipy.special import ndtri
 
 from mixedlm_pt._typing import FloatArray
-from mixedlm_pt.errors import ArgumentError, unknown_name
+from mixedlm_pt.arguments import names_of, one_of
+from mixedlm_pt.errors import ArgumentError
 from mixedlm_pt.fit import Fit
+from mixedlm_pt.limits import normal_quantile
 from mixedlm_pt.prediction import RandomEffects, ranef
 
 
@@ -52,8 +53,7 @@ def effect_panels(
     ArgumentError
         For an unknown group, a level outside (0, 1), or no random effects.
     """
-    if not 0.0 < level < 1.0:
-        raise ArgumentError(f"level is {level!r}; it must lie between 0 and 1.")
+    z = normal_quantile(level)
     modes = ranef(effects) if isinstance(effects, Fit) else effects
     if not isinstance(modes, RandomEffects):
         raise ArgumentError(
@@ -61,11 +61,9 @@ def effect_panels(
         )
     if not len(modes):
         raise ArgumentError("the model has no random effects to draw.")
-    chosen = list(modes) if group is None else [group] if isinstance(group, str) else list(group)
+    chosen = list(modes) if group is None else names_of("group", group)
     for name in chosen:
-        if name not in modes:
-            raise unknown_name("group", name, modes)
-    z = float(ndtri(0.5 * (1.0 + level)))
+        one_of("group", name, modes)
     return [
         EffectPanel(
             name,

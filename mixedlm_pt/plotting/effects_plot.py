@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 
 from mixedlm_pt._typing import FloatArray
+from mixedlm_pt.arguments import names_of
 from mixedlm_pt.design.values import level_label
 from mixedlm_pt.errors import ArgumentError
 from mixedlm_pt.fit import Fit
@@ -72,7 +73,7 @@ def plot_effects(
     ArgumentError
         For unknown predictors or more than two.
     """
-    names = [variables] if isinstance(variables, str) else list(variables)
+    names = names_of("variables", variables)
     if not 1 <= len(names) <= 2:
         raise ArgumentError(f"plot_effects draws one or two predictors, not {len(names)}.")
     chosen = [chosen_predictor(fit, name) for name in names]

@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from functools import wraps
 from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
-from scipy.special import ndtri
 
 from mixedlm_pt import inference
 from mixedlm_pt._typing import FloatArray
-from mixedlm_pt.errors import unknown_name
+from mixedlm_pt.arguments import one_of
+from mixedlm_pt.diagnostics import chosen_parameters
 from mixedlm_pt.inference import Curve, Profile
-from mixedlm_pt.inference.limits import chosen_rows
+from mixedlm_pt.limits import normal_quantile
+from mixedlm_pt.plotting.drawn import drawn
 from mixedlm_pt.plotting.profile_pairs import draw_pairs
 from mixedlm_pt.plotting.style import BLUE, FAINT, GREY, INK, look, panels, reference_line
 
@@ -66,10 +66,8 @@ def plot_profile(
     ArgumentError
         For an unknown kind or parameter.
     """
-    if kind not in KINDS:
-        raise unknown_name("kind", kind, KINDS)
-    chosen = profile.names if parm is None else chosen_rows(profile.fit, parm, profile.names)
-    curves = [profile[name] for name in chosen]
+    one_of("kind", kind, KINDS)
+    curves = [profile[name] for name in chosen_parameters(profile.fit, parm, profile.names)]
     with look():
         if kind == "pairs":
             return draw_pairs(profile, curves, size)
@@ -115,7 +113,7 @@ def draw_zeta(ax: Axes, curve: Curve, smooth: pd.DataFrame, *, is_absolute: bool
         shown = np.abs(line) <= 1.1 * np.abs(zeta).max()
         ax.plot(value[shown], fold(line[shown]), color=GREY, linewidth=0.9, linestyle=(0, (4, 3)))
     for level in drawn_levels(curve):
-        z, is_main = float(ndtri(0.5 * (1.0 + level))), level == MAIN_LEVEL
+        z, is_main = normal_quantile(level), level == MAIN_LEVEL
         colour, width = (BLUE, 1.4) if is_main else (GREY, 0.6)
         for side, limit in zip((-1.0, 1.0), curve.limits[level], strict=True):
             if np.isfinite(limit) and limit not in curve.bounds:
@@ -152,7 +150,7 @@ def drawn_levels(curve: Curve) -> list[float]:
 def label_levels(ax: Axes, curve: Curve, *, is_absolute: bool) -> None:
     """Confidence levels on the right, at their values of zeta."""
     levels = drawn_levels(curve)
-    z = ndtri(0.5 * (1.0 + np.array(levels)))
+    z = np.array([normal_quantile(level) for level in levels])
     names = [f"{100.0 * level:g} %" for level in levels]
     places, labels = (z, names) if is_absolute else ([*-z[::-1], *z], [*names[::-1], *names])
     right = ax.secondary_yaxis("right")
@@ -167,15 +165,4 @@ class DrawnProfile(Profile):
     plot = plot_profile
 
 
-def drawn[**P](verb: Callable[P, Profile]) -> Callable[P, DrawnProfile]:
-    """The verb, whose result can draw itself: a profile lies in a layer that draws nothing."""
-
-    @wraps(verb)
-    def with_plot(*args: P.args, **kwargs: P.kwargs) -> DrawnProfile:
-        found = verb(*args, **kwargs)
-        return DrawnProfile(found.fit, found.curves, found.remarks)
-
-    return with_plot
-
-
-profile = drawn(inference.profile)
+profile = drawn(inference.profile, DrawnProfile)

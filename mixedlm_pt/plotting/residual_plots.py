@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import fields
-from functools import wraps
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -14,6 +11,7 @@ from mixedlm_pt._typing import FloatArray
 from mixedlm_pt.diagnostics import SimulatedResiduals
 from mixedlm_pt.errors import ArgumentError
 from mixedlm_pt.fit import Fit
+from mixedlm_pt.plotting.drawn import drawn
 from mixedlm_pt.plotting.style import (
     GREY,
     INK,
@@ -77,18 +75,7 @@ class DrawnResiduals(SimulatedResiduals):
     plot = plot_simulated_residuals
 
 
-def drawn[**P](verb: Callable[P, SimulatedResiduals]) -> Callable[P, DrawnResiduals]:
-    """The verb, whose result can draw itself: residuals lie in a layer that draws nothing."""
-
-    @wraps(verb)
-    def with_plot(*args: P.args, **kwargs: P.kwargs) -> DrawnResiduals:
-        found = verb(*args, **kwargs)
-        return DrawnResiduals(*(getattr(found, field.name) for field in fields(found)))
-
-    return with_plot
-
-
-simulate_residuals = drawn(diagnostics.simulate_residuals)
+simulate_residuals = drawn(diagnostics.simulate_residuals, DrawnResiduals)
 
 
 def draw_quantiles(ax: Axes, found: SimulatedResiduals) -> None:

@@ -4,12 +4,13 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.special import ndtri
 
 from mixedlm_pt._typing import FloatArray, IntArray
+from mixedlm_pt.arguments import checked_seed
 from mixedlm_pt.design import Design, NewDesign
 from mixedlm_pt.errors import ArgumentError, EstimationError
 from mixedlm_pt.fit import Fit
+from mixedlm_pt.limits import normal_quantile, tails
 from mixedlm_pt.prediction.joint_covariance import JointCovariance, LinearPredictor
 from mixedlm_pt.prediction.random_part import own_term
 
@@ -19,7 +20,7 @@ CHUNK = 10_000_000
 
 def confidence_limits(eta: FloatArray, se: FloatArray, level: float) -> FloatArray:
     """Normal limits of linear predictors, shape (2, m), link scale."""
-    z = ndtri(0.5 + 0.5 * level)
+    z = normal_quantile(level)
     return np.stack([eta - z * se, eta + z * se])
 
 
@@ -95,7 +96,7 @@ class PredictiveDistribution:
                 "interval='prediction' needs the covariance of the estimates, which this fit does "
                 "not have: its information is not positive definite. See checkConv()."
             )
-        rng = np.random.default_rng(seed)
+        rng = np.random.default_rng(checked_seed(seed))
         # Semidefinite: parameters on the boundary do not vary.
         values, vectors = np.linalg.eigh(V)
         root = vectors * np.sqrt(np.maximum(values, 0.0))
@@ -105,8 +106,7 @@ class PredictiveDistribution:
             rows = slice(start, min(start + size, m))
             y = np.stack(list(self.responses(rows, steps, rng)))
             # A quantile that is an observation: counts stay counts.
-            tails = [0.5 - 0.5 * level, 0.5 + 0.5 * level]
-            limits[:, rows] = np.quantile(y, tails, axis=0, method="inverted_cdf")
+            limits[:, rows] = np.quantile(y, tails(level), axis=0, method="inverted_cdf")
         return limits
 
     def responses(
@@ -129,7 +129,10 @@ class PredictiveDistribution:
             mu = fit.compiled.mean(np.clip(moved, lowest, highest))[0]
             if fit.family.estimates_phi:
                 phi = fit.phi * float(np.exp(step[-1]))
-            yield fit.family.random(rng, mu, phi, w[rows])
+            # At the end of the range the mean of an inverse link is infinite, and so is a response.
+            y, is_finite = mu.copy(), np.isfinite(mu)
+            y[is_finite] = fit.family.draw(rng, mu[is_finite], phi, w[rows][is_finite])
+            yield y
 
     def unknown(self, rows: slice) -> Iterator[tuple[int, IntArray, FloatArray]]:
         """Terms whose effects are not the fit's in some of the rows: position, which, their Z."""

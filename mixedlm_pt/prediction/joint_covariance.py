@@ -9,7 +9,7 @@ from scipy.sparse import csr_array
 from mixedlm_pt._typing import FloatArray
 from mixedlm_pt.design import Design, NewDesign
 from mixedlm_pt.fit import Fit
-from mixedlm_pt.prediction.leverage import leverages
+from mixedlm_pt.prediction.effect_variance import effect_variances
 from mixedlm_pt.prediction.random_part import RandomPart, random_part
 
 
@@ -59,7 +59,7 @@ class JointCovariance:
 
     def conditional_variance(self, part: RandomPart) -> FloatArray:
         """Variance given the parameters of ``M (u_hat - u)``, new levels left out; shape (m,)."""
-        return self.scale * leverages(self.fit.finder, self.packed, part)
+        return self.scale * effect_variances(self.fit.finder, self.packed, part)
 
     def combinations(
         self, weights: FloatArray, gradient: FloatArray, part: RandomPart
@@ -139,8 +139,8 @@ def linear_predictor(
 def joint_covariance(fit: Fit) -> JointCovariance:
     """The joint uncertainty of the parameters and the random effects of a fit."""
     model, finder, n_par = fit.model, fit.finder, fit.model.n_par
-    log_phi, M = float(np.log(fit.estimate.phi)), fit.scaled_design
-    _, score, D = finder.density(fit.eta, log_phi)
+    M = fit.scaled_design
+    _, score, D = finder.density(fit.eta, fit.log_phi)
     _, packed = finder.factor(D, M)
     rhs = np.zeros((model.q, n_par))
     rhs[:, : model.p] = -finder.transpose_product(M, D[:, None] * model.design.X)
@@ -155,7 +155,8 @@ def joint_covariance(fit: Fit) -> JointCovariance:
             rhs[:, model.p + j] = finder.transpose_product(M_slope, score)
             rhs[:, model.p + j] -= finder.transpose_product(M, D * moved)
     if model.family.estimates_phi and model.q:
-        slope = fit.compiled.score_phi_slope(finder.y, finder.w, fit.eta, np.asarray(log_phi))[0]
+        log_phi = np.asarray(fit.log_phi)
+        slope = fit.compiled.score_phi_slope(finder.y, finder.w, fit.eta, log_phi)[0]
         rhs[:, -1] = finder.transpose_product(M, slope)
     scale = fit.phi if fit.family.has_pearson_dispersion else 1.0
     return JointCovariance(fit, parameter_covariance(fit), finder.solve(packed, rhs), packed, scale)

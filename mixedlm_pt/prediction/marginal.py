@@ -4,12 +4,12 @@ from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
-from scipy.special import erfc
 
 from mixedlm_pt._typing import FloatArray
 from mixedlm_pt.design import Design, NewDesign
 from mixedlm_pt.errors import ArgumentError
 from mixedlm_pt.fit import Fit
+from mixedlm_pt.limits import wald_columns
 from mixedlm_pt.prediction.joint_covariance import parameter_covariance
 from mixedlm_pt.prediction.normal_average import normal_average
 from mixedlm_pt.prediction.random_part import random_variance
@@ -50,16 +50,31 @@ def marginal_means(fit: Fit, design: Design | NewDesign) -> MarginalMeans:
         If the average does not exist, as for the inverse link.
     """
     model = fit.model
-    variance, d_variance = random_variance(fit, design, range(len(model.design.terms)))
-    s = np.sqrt(variance)
     eta = design.offset + design.X @ fit.beta
-    mean, slope_eta, slope_s = normal_average(fit.compiled, eta, s)
+    mean, slope, d_theta = averaged_mean(fit, design, eta)
+    gradient = np.zeros((design.n, model.n_par))
+    gradient[:, : model.p] = slope[:, None] * design.X
+    gradient[:, model.p : model.p + model.n_theta] = d_theta
+    return MarginalMeans(mean, gradient)
+
+
+def averaged_mean(
+    fit: Fit, design: Design | NewDesign, eta: FloatArray
+) -> tuple[FloatArray, FloatArray, FloatArray]:
+    """Means of rows with fixed part ``eta`` (m,), averaged over all random effects.
+
+    Returns
+    -------
+    mean, slope : arrays, shape (m,)
+        Response scale, and its derivative in ``eta``.
+    d_theta : array, shape (m, n_theta)
+    """
+    variance, d_variance = random_variance(fit, design, range(len(fit.design.terms)))
+    s = np.sqrt(variance)
+    mean, slope, slope_s = normal_average(fit.compiled, eta, s)
     # Where s is zero so is the derivative of the variance: nothing depends on theta there.
     per_variance = np.divide(slope_s, 2.0 * s, out=np.zeros_like(s), where=s > 0.0)
-    gradient = np.zeros((design.n, model.n_par))
-    gradient[:, : model.p] = slope_eta[:, None] * design.X
-    gradient[:, model.p : model.p + model.n_theta] = per_variance[:, None] * d_variance
-    return MarginalMeans(mean, gradient)
+    return mean, slope, per_variance[:, None] * d_variance
 
 
 # A probability that rounds to one has an infinite link.
@@ -116,18 +131,8 @@ def marginal_coefs(fit: Fit) -> ResultTable:
     solve = np.linalg.pinv(fit.design.X)
     beta, jacobian = solve @ (eta - fit.design.offset), solve @ gradient
     se = np.sqrt(((jacobian @ parameter_covariance(fit)) * jacobian).sum(axis=1))
-    z = beta / se
-    table = pd.DataFrame(
-        {
-            "Conditional": fit.beta,
-            "Estimate": beta,
-            "Std. Error": se,
-            "z value": z,
-            # erfc, not 1 - cdf: exact in the far tail.
-            "Pr(>|z|)": erfc(np.abs(z) / np.sqrt(2.0)),
-        },
-        index=pd.Index(fit.design.coef_names),
-    )
+    columns = {"Conditional": fit.beta, **wald_columns(beta, se)}
+    table = pd.DataFrame(columns, index=pd.Index(fit.design.coef_names))
     heading = ("Population-averaged coefficients", f"Formula: {fit.design.formula}")
     notes = (
         "Averaged over the normal distribution of the random effects; standard errors by the "

@@ -8,8 +8,9 @@ import numpy as np
 import pandas as pd
 
 from mixedlm_pt._typing import FloatArray
+from mixedlm_pt.arguments import one_of, positive_integer, probability
 from mixedlm_pt.design import Design, NewDesign, new_design, term_positions
-from mixedlm_pt.errors import ArgumentError, unknown_name
+from mixedlm_pt.errors import ArgumentError
 from mixedlm_pt.fit import Fit
 from mixedlm_pt.prediction.intervals import PredictiveDistribution, confidence_limits, mean_limits
 from mixedlm_pt.prediction.joint_covariance import (
@@ -127,13 +128,12 @@ def predict(
     0  0.216   0.036  0.153  0.296
     1  0.057   0.023  0.026  0.123
     """
-    if type not in TYPES:
-        raise unknown_name("type", type, TYPES)
+    one_of("type", type, TYPES)
     if newdata is None and not (weights is None and offset is None):
         raise ArgumentError("weights and offset belong to newdata; without it they are the fit's.")
     if interval is not None:
         check_interval(interval, type, level, nsim)
-    is_marginal = isinstance(re_form, str) and re_form.strip() == MARGINAL
+    is_marginal = asks_for_average(re_form)
     held = () if is_marginal else chosen_terms(fit.design, re_form)
     others = tuple(t for t in range(len(fit.design.terms)) if t not in held)
     drawn = others if is_marginal or interval == "prediction" else ()
@@ -177,17 +177,19 @@ def check_interval(interval: str, type: str, level: float, nsim: int) -> None:
     ------
     ArgumentError
     """
-    if interval not in INTERVALS:
-        raise unknown_name("interval", interval, INTERVALS)
+    one_of("interval", interval, INTERVALS)
     if interval == "prediction" and type == "link":
         raise ArgumentError(
             "interval='prediction' is for observations, which have no link scale: use "
             "type='response', or interval='confidence'."
         )
-    if not 0.0 < level < 1.0:
-        raise ArgumentError(f"level is {level!r}; it must lie between 0 and 1, such as 0.95.")
-    if not isinstance(nsim, int | np.integer) or nsim < 1:
-        raise ArgumentError(f"nsim is {nsim!r}; it must be a positive integer.")
+    probability("level", level)
+    positive_integer("nsim", nsim)
+
+
+def asks_for_average(re_form: object) -> bool:
+    """Whether an argument ``re_form=`` asks for the average over all random effects."""
+    return isinstance(re_form, str) and re_form.strip() == MARGINAL
 
 
 def chosen_terms(design: Design, re_form: str | None) -> tuple[int, ...]:

@@ -12,10 +12,11 @@ import scipy.linalg as sl
 from mixedlm_pt._typing import FloatArray
 from mixedlm_pt.extraction import working_information
 from mixedlm_pt.fit import Fit
+from mixedlm_pt.result_table import ResultMapping
 
 
 @dataclass(frozen=True, eq=False)
-class RandomEffects(Mapping[str, pd.DataFrame]):
+class RandomEffects(ResultMapping[str, pd.DataFrame]):
     """Conditional modes by grouping factor: ``effects["herd"]`` is a data frame.
 
     Attributes
@@ -75,6 +76,8 @@ class RandomEffects(Mapping[str, pd.DataFrame]):
         return pd.concat(parts, ignore_index=True) if parts else pd.DataFrame(columns=columns)
 
     def __str__(self) -> str:
+        if not self.modes:
+            return "The model has no random effects."
         return "\n\n".join(f"{group}\n{modes}" for group, modes in self.modes.items())
 
     __repr__ = __str__
@@ -148,10 +151,7 @@ def conditional_covariances(fit: Fit) -> list[FloatArray]:
     Given all parameters. H has the information that the fit's Laplace approximation has, and is
     never inverted as a whole: its blocks are those of one row of each level.
     """
-    finder, structure = fit.finder, fit.model.structure
-    if structure is None or finder.kernels is None:
-        return []
-    M = fit.scaled_design
+    finder, M = fit.finder, fit.scaled_design
     _, packed = finder.factor(working_information(fit), M)
     covariances, first = [], 0
     for factor, terms in zip(fit.design.factors, fit.model.factor_terms, strict=True):
@@ -162,7 +162,7 @@ def conditional_covariances(fit: Fit) -> list[FloatArray]:
         for column in range(k):
             unit = np.zeros_like(M)
             unit[:, first + column] = 1.0
-            product = finder.kernels.row_inverse(packed, unit, structure.index, finder.columns)
+            product = finder.row_inverse(packed, unit)
             inverse[:, :, column] = product[rows, first : first + k]
         covariances.append(Lambda @ inverse @ Lambda.T)
         first += k

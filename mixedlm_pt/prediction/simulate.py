@@ -7,9 +7,10 @@ import numpy as np
 import pandas as pd
 
 from mixedlm_pt._typing import FloatArray
+from mixedlm_pt.arguments import positive_integer
 from mixedlm_pt.design import Design, NewDesign, new_design, term_positions
 from mixedlm_pt.fit import Fit
-from mixedlm_pt.tasks import positive_integer, spawn_seeds
+from mixedlm_pt.tasks import spawn_seeds
 
 
 def simulate(
@@ -115,7 +116,4 @@ def draw(
             b[: len(fit.b[t])] = fit.b[t]
         eta = eta + (own.Z * b[factor.codes]).sum(axis=1)
     w = design.response.weights if isinstance(design, Design) else design.weights
-    # A row without weight says nothing, but it needs a value, and a variance phi / w has none.
-    w = np.where(w > 0.0, w, 1.0)
-    mu = fit.compiled.mean(eta)[0]
-    return fit.family.random(rng, mu, fit.phi, w)
+    return fit.family.draw(rng, fit.compiled.mean(eta)[0], fit.phi, w)

@@ -8,13 +8,14 @@ from typing import Any
 
 import pandas as pd
 
+from mixedlm_pt.arguments import names_of, one_of
 from mixedlm_pt.diagnostics import checkConv, natural_parameters, natural_standard_errors
-from mixedlm_pt.errors import ArgumentError, EstimationError, unknown_name
+from mixedlm_pt.errors import ArgumentError, EstimationError
 from mixedlm_pt.estimation import OPTIMIZERS
 from mixedlm_pt.fit import Call, Fit, refitted
 from mixedlm_pt.refitting.from_call import fit_call
-from mixedlm_pt.result_table import ResultTable
-from mixedlm_pt.tasks import run_tasks
+from mixedlm_pt.result_table import Printed, ResultTable
+from mixedlm_pt.tasks import interruption, run_tasks
 
 # Estimates within this many standard errors of the best fit's are the same for all purposes, and
 # so are log-likelihoods within this distance: half the squared one, at the most.
@@ -22,8 +23,8 @@ AGREE_SE = 0.01
 AGREE_LOGLIK = 0.5 * AGREE_SE**2
 
 
-@dataclass(frozen=True, eq=False)
-class AllFit[AnyFit: Fit]:
+@dataclass(frozen=True, eq=False, repr=False)
+class AllFit[AnyFit: Fit](Printed):
     """Fits of one model by every optimiser.
 
     Attributes
@@ -37,14 +38,19 @@ class AllFit[AnyFit: Fit]:
         ``message`` of the optimiser, or why it failed.
     estimates : DataFrame
         All parameters on the scales of `confint`, one row an optimiser.
-    interrupted : bool
-        Whether the user stopped it; the optimisers that were finished are here.
+    asked : int
+        Optimisers asked for.
     """
 
     fits: Mapping[str, AnyFit]
     table: pd.DataFrame
     estimates: pd.DataFrame
-    interrupted: bool
+    asked: int
+
+    @property
+    def interrupted(self) -> bool:
+        """Whether the user stopped it; the optimisers that were finished are here."""
+        return len(self.table) < self.asked
 
     @property
     def best(self) -> AnyFit:
@@ -87,27 +93,18 @@ class AllFit[AnyFit: Fit]:
         """The table with the verdict."""
         failed = self.table.loc[~self.table.index.isin(self.fits), "message"]
         notes = [self.verdict, *(f"{name} failed: {reason}" for name, reason in failed.items())]
-        if self.interrupted:
-            notes.append("Interrupted before all optimisers had run.")
+        notes += interruption(len(self.table), self.asked, "optimisers")
         heading = f"All optimisers: {self.best.design.formula}"
         columns = ["logLik", "gap", "max_diff", "evaluations", "time", "ok"]
         table = self.table[columns].astype({"evaluations": "Int64"})
         parts = [table, self.estimates.reindex(table.index)]
         return ResultTable((heading,), pd.concat(parts, axis=1), tuple(notes))
 
-    def __str__(self) -> str:
-        return str(self.printed())
-
-    __repr__ = __str__
-
-    def _repr_html_(self) -> str:
-        return self.printed()._repr_html_()
-
 
 def allFit[AnyFit: Fit](
     fit: AnyFit,
     data: Any = None,
-    optimizers: Sequence[str] | None = None,
+    optimizers: str | Sequence[str] | None = None,
     *,
     n_jobs: int | None = None,
     progress: bool = False,
@@ -123,7 +120,7 @@ def allFit[AnyFit: Fit](
     fit : Fit
     data : data frame, optional
         The data are remembered; others are fitted in their place.
-    optimizers : sequence of str, optional
+    optimizers : str or sequence of str, optional
         Names from `GlmerControl`, default all.
     n_jobs : int, optional
         Processes; see `tasks.run_tasks`.
@@ -133,6 +130,7 @@ def allFit[AnyFit: Fit](
     Returns
     -------
     AllFit
+        After a KeyboardInterrupt with the optimisers that were finished.
 
     Raises
     ------
@@ -148,10 +146,9 @@ def allFit[AnyFit: Fit](
     >>> fit.allFit(optimizers=["BFGS", "L-BFGS-B", "SLSQP"]).agree
     True
     """
-    chosen = list(OPTIMIZERS) if optimizers is None else list(optimizers)
+    chosen = list(OPTIMIZERS) if optimizers is None else names_of("optimizers", optimizers)
     for name in chosen:
-        if name not in OPTIMIZERS:
-            raise unknown_name("optimizer", name, OPTIMIZERS)
+        one_of("optimizer", name, OPTIMIZERS)
     if not chosen:
         raise ArgumentError(f"optimizers is empty; known: {', '.join(OPTIMIZERS)}.")
     if data is not None and data is not fit.call.data:
@@ -181,7 +178,7 @@ def allFit[AnyFit: Fit](
         },
         index=pd.Index(list(results)),
     ).sort_values("logLik", ascending=False, kind="stable")
-    return AllFit(fits, table, estimates.reindex(table.index), len(attempts) < len(chosen))
+    return AllFit(fits, table, estimates.reindex(table.index), len(chosen))
 
 
 @dataclass(frozen=True, eq=False)

@@ -11,15 +11,18 @@ import pandas as pd
 from scipy.special import ndtri
 
 from mixedlm_pt._typing import FloatArray
+from mixedlm_pt.arguments import names_of, one_of, positive_integer
 from mixedlm_pt.design import replace_response, term_positions
 from mixedlm_pt.design.response import refuse_constant
 from mixedlm_pt.diagnostics import isSingular, natural_parameters
-from mixedlm_pt.errors import ArgumentError, EstimationError, MixedlmError, unknown_name
+from mixedlm_pt.errors import ArgumentError, EstimationError, MixedlmError
 from mixedlm_pt.estimation import Start
 from mixedlm_pt.fit import Fit, refitted
+from mixedlm_pt.limits import tail_names, tails
+from mixedlm_pt.model import GLMM
 from mixedlm_pt.prediction import draw
-from mixedlm_pt.result_table import ResultTable
-from mixedlm_pt.tasks import positive_integer, recorded_seed, run_tasks, spawn_seeds
+from mixedlm_pt.result_table import Printed, ResultTable
+from mixedlm_pt.tasks import Seed, interruption, recorded_seed, run_tasks, spawn_seeds
 
 TYPES = ("perc", "basic", "norm")
 # What a fit, or a function of one, may raise on unlucky data; anything else is a programming error.
@@ -28,8 +31,8 @@ FAILURES = (MixedlmError, ArithmeticError, ValueError)
 type Statistic = Callable[[Any], Any]
 
 
-@dataclass(frozen=True, eq=False)
-class Bootstrap:
+@dataclass(frozen=True, eq=False, repr=False)
+class Bootstrap(Printed):
     """Replicates of a statistic.
 
     Attributes
@@ -46,8 +49,6 @@ class Bootstrap:
         Replicates asked for.
     seed
         Gives the same replicates again.
-    interrupted : bool
-        Whether the user stopped it; ``t`` then has those that were finished.
     """
 
     t0: pd.Series
@@ -56,7 +57,16 @@ class Bootstrap:
     singular: int
     nsim: int
     seed: Any
-    interrupted: bool
+
+    @property
+    def finished(self) -> int:
+        """Replicates that were finished, those that failed among them."""
+        return len(self.t) + sum(self.failures.values())
+
+    @property
+    def interrupted(self) -> bool:
+        """Whether the user stopped it; ``t`` then has the replicates that were finished."""
+        return self.finished < self.nsim
 
     @property
     def bias(self) -> pd.Series:
@@ -97,25 +107,20 @@ class Bootstrap:
         ----------
         .. [1] Davison and Hinkley (1997), Bootstrap Methods and their Application, chapter 5.
         """
-        if type not in TYPES:
-            raise unknown_name("type", type, TYPES)
-        if not 0.0 < level < 1.0:
-            raise ArgumentError(f"level is {level!r}; it must lie between 0 and 1.")
-        tails = np.array([0.5 * (1.0 - level), 0.5 * (1.0 + level)])
+        one_of("type", type, TYPES)
+        wanted = np.array(tails(level))
         t0 = self.t0.to_numpy()[:, None]
         if type == "norm":
-            half_width = self.se.to_numpy()[:, None] * ndtri(tails)
+            half_width = self.se.to_numpy()[:, None] * ndtri(wanted)
             limits = t0 - self.bias.to_numpy()[:, None] + half_width
         else:
-            limits = np.stack([quantiles(self.t[name].to_numpy(), tails) for name in self.t])
+            limits = np.stack([quantiles(self.t[name].to_numpy(), wanted) for name in self.t])
             limits = limits if type == "perc" else 2.0 * t0 - limits[:, ::-1]
-        columns = [f"{100.0 * tail:.3g} %" for tail in tails]
-        table = pd.DataFrame(limits, index=self.t0.index, columns=pd.Index(columns))
-        names = [parm] if isinstance(parm, str) else parm
-        for name in names or ():
-            if name not in table.index:
-                raise unknown_name("parm", name, table.index)
-        return table if names is None else table.loc[names]
+        table = pd.DataFrame(limits, index=self.t0.index, columns=pd.Index(tail_names(level)))
+        names = list(table.index) if parm is None else names_of("parm", parm)
+        for name in names:
+            one_of("parm", name, table.index)
+        return table.loc[names]
 
     def to_frame(self) -> pd.DataFrame:
         """One row a parameter: original, bias, std. error and percentile limits."""
@@ -124,32 +129,22 @@ class Bootstrap:
 
     def printed(self) -> ResultTable:
         """The table with what the reader has to know."""
-        done = len(self.t) + sum(self.failures.values())
         heading = f"Parametric bootstrap: {len(self.t):,} replicates, seed {self.seed}"
         notes = [f"{self.singular:,} of them are singular fits."] if self.singular else []
-        notes += [f"{n:,} more failed: {reason}" for reason, n in self.failures.items()]
+        notes += [f"{n:,} replicates failed: {reason}" for reason, n in self.failures.items()]
         n_undefined = self.t.isna().sum()
         notes += [
             f"{name}: {n:,} replicates are undefined." for name, n in n_undefined.items() if n
         ]
-        if self.interrupted:
-            notes.append(f"Interrupted after {done:,} of {self.nsim:,} replicates.")
+        notes += interruption(self.finished, self.nsim, "replicates")
         return ResultTable((heading,), self.to_frame(), tuple(notes))
-
-    def __str__(self) -> str:
-        return str(self.printed())
-
-    __repr__ = __str__
-
-    def _repr_html_(self) -> str:
-        return self.printed()._repr_html_()
 
 
 def bootMer(
     fit: Fit,
     FUN: Statistic | None = None,
     nsim: int = 500,
-    seed: int | np.random.SeedSequence | None = None,
+    seed: Seed = None,
     use_u: bool = False,
     re_form: str | None = "NA",
     *,
@@ -201,19 +196,21 @@ def bootMer(
     (20, 5)
     """
     nsim = positive_integer("nsim", nsim)
+    if FUN is not None and not callable(FUN):
+        raise ArgumentError(f"FUN is {FUN!r}; it must be a function of a fit, such as mlm.fixef.")
     if use_u and re_form != "NA":
         raise ArgumentError("give use_u=True, which holds all random effects, or re_form=.")
     statistic = natural_parameters if FUN is None else FUN
     t0 = as_series(statistic(fit))
     held = term_positions(fit.design, None if use_u else re_form)
     # Whether the family can be simulated at all is seen here, not nsim times.
-    draw(fit, np.random.default_rng(0), held)
+    draw(fit, np.random.default_rng(0), range(len(fit.design.terms)))
     work = partial(
         replicate,
         fit=fit,
         statistic=statistic,
         held=held,
-        start=restart(fit),
+        start=fit.restart,
         has_covariance=has_covariance,
     )
     seed = recorded_seed(seed)
@@ -231,7 +228,7 @@ def bootMer(
         columns=t0.index,
     )
     n_singular = sum(outcome.is_singular for outcome in done.values())
-    return Bootstrap(t0, t, dict(failures), n_singular, nsim, seed, len(outcomes) < nsim)
+    return Bootstrap(t0, t, dict(failures), n_singular, nsim, seed)
 
 
 @dataclass(frozen=True, eq=False)
@@ -253,23 +250,21 @@ def replicate(
     has_covariance: bool,
 ) -> Replicate:
     """One replicate, which depends on its seed alone."""
-    y = draw(fit, np.random.default_rng(seed), held)
     try:
-        design = replace_response(fit.design, y)
-        refuse_constant(design.response)
-        model = fit.model.with_response(design)
-        again = refitted(fit, model, start=start, has_covariance=has_covariance)
+        y = draw(fit, np.random.default_rng(seed), held)
+        again = response_fit(fit, fit.model, y, start=start, has_covariance=has_covariance)
         return Replicate(as_series(statistic(again)).to_numpy(), isSingular(again), "")
     except FAILURES as error:
         return Replicate(np.empty(0), False, f"{type(error).__name__}: {error}")
 
 
-def restart(fit: Fit) -> Start | None:
-    """Where fits of simulated responses start; None where the fit is no good place.
-
-    A shape at its limit is one: the criterion is flat there.
-    """
-    return None if fit.boundary_phi else fit.estimate.restart
+def response_fit(
+    fit: Fit, model: GLMM, y: FloatArray, *, start: Start | None = None, has_covariance: bool
+) -> Fit:
+    """A model fitted to another response (n,), which is not constant, as `refitted` does it."""
+    design = replace_response(model.design, y)
+    refuse_constant(design.response)
+    return refitted(fit, model.with_design(design), start=start, has_covariance=has_covariance)
 
 
 def as_series(value: Any) -> pd.Series:
@@ -287,13 +282,13 @@ def as_series(value: Any) -> pd.Series:
     return pd.Series(values, index=pd.Index([f"t{j}" for j in range(1, len(values) + 1)]))
 
 
-def quantiles(t: FloatArray, tails: FloatArray) -> FloatArray:
+def quantiles(t: FloatArray, wanted: FloatArray) -> FloatArray:
     """Quantiles of replicates, interpolated on the normal scale as in ``boot.ci``, shape (2,).
 
     Davison and Hinkley (1997), equation 5.8.
     """
     t = np.sort(t[np.isfinite(t)])
     if not t.size:
-        return np.full(len(tails), np.nan)
-    limits: FloatArray = np.interp(ndtri(tails), ndtri(np.arange(1, t.size + 1) / (t.size + 1)), t)
+        return np.full(len(wanted), np.nan)
+    limits: FloatArray = np.interp(ndtri(wanted), ndtri(np.arange(1, t.size + 1) / (t.size + 1)), t)
     return limits

@@ -9,29 +9,29 @@ import numpy as np
 import pandas as pd
 
 from mixedlm_pt._typing import FloatArray, IntArray
+from mixedlm_pt.arguments import names_of, one_of, positive_integer
 from mixedlm_pt.design import Design, subset
 from mixedlm_pt.design.rank import independent_columns
 from mixedlm_pt.design.response import has_trials, refuse_constant
-from mixedlm_pt.diagnostics.row_groups import row_groups
-from mixedlm_pt.errors import ArgumentError, DataError, EstimationError, MixedlmError, unknown_name
+from mixedlm_pt.diagnostics import Groups, row_groups
+from mixedlm_pt.errors import ArgumentError, DataError, EstimationError, MixedlmError
 from mixedlm_pt.fit import Fit, refitted
 from mixedlm_pt.prediction.normal_average import normal_average
-from mixedlm_pt.refitting.bootstrap import restart
 from mixedlm_pt.refitting.predictive_density import (
     joint_log_density,
     log_densities,
     new_predictor,
     rows_beside,
 )
-from mixedlm_pt.result_table import ResultTable
-from mixedlm_pt.tasks import positive_integer, recorded_seed, run_tasks
+from mixedlm_pt.result_table import Printed, ResultTable
+from mixedlm_pt.tasks import Seed, interruption, recorded_seed, run_tasks
 
 # Those that are averaged over rows; elpd is a sum.
 MEANS = ("deviance", "Brier", "RMSE", "MAE")
 
 
-@dataclass(frozen=True, eq=False)
-class CrossValidation:
+@dataclass(frozen=True, eq=False, repr=False)
+class CrossValidation(Printed):
     """What the model predicts of rows that were left out.
 
     Attributes
@@ -50,7 +50,8 @@ class CrossValidation:
         Why folds failed; the totals are without them.
     seed
         Gives the same folds again.
-    interrupted : bool
+    asked : int
+        Folds asked for.
     """
 
     totals: pd.DataFrame
@@ -59,8 +60,13 @@ class CrossValidation:
     rows: pd.DataFrame
     failures: Mapping[int, str]
     seed: Any
-    interrupted: bool
+    asked: int
     heading: tuple[str, ...] = field(repr=False)
+
+    @property
+    def interrupted(self) -> bool:
+        """Whether the user stopped it; the folds that were finished are here."""
+        return len(self.folds) + len(self.failures) < self.asked
 
     def to_frame(self) -> pd.DataFrame:
         """One row a fold, the totals last."""
@@ -72,27 +78,17 @@ class CrossValidation:
 
     def printed(self) -> ResultTable:
         """The totals, with what the reader has to know."""
-        n_folds = len(self.folds) + len(self.failures)
         notes = [f"Fold {fold} failed: {reason}" for fold, reason in self.failures.items()]
-        if self.interrupted:
-            notes.append(f"Interrupted after {n_folds} folds.")
+        notes += interruption(len(self.folds) + len(self.failures), self.asked, "folds")
         return ResultTable(self.heading, self.totals, tuple(notes))
-
-    def __str__(self) -> str:
-        return str(self.printed())
-
-    __repr__ = __str__
-
-    def _repr_html_(self) -> str:
-        return self.printed()._repr_html_()
 
 
 def cross_validate(
     fit: Fit,
     folds: int = 10,
-    by: str | Sequence[Any] | None = None,
-    metrics: Sequence[str] | None = None,
-    seed: int | None = None,
+    groups: Groups | None = None,
+    metrics: str | Sequence[str] | None = None,
+    seed: Seed = None,
     *,
     n_jobs: int | None = None,
     progress: bool = False,
@@ -104,10 +100,10 @@ def cross_validate(
     fit : Fit
     folds : int
         Number of parts, at most the number of units: rows, or groups.
-    by : str or labels, optional
-        Leave out whole groups: a grouping factor, a column of the data, or one label a row.
-        Without it rows are left out, whose groups stay in.
-    metrics : sequence of str, optional
+    groups : str, or one label a row, optional
+        Leave out whole groups: a grouping factor, a column of the data, or labels. Without it rows
+        are left out, whose groups stay in.
+    metrics : str or sequence of str, optional
         Some of ``"elpd"``, ``"deviance"``, ``"Brier"``, ``"RMSE"``, ``"MAE"``; default all that the
         family has. ``["elpd"]`` alone needs no predicted means, which the inverse link has not.
     seed : int, optional
@@ -125,7 +121,7 @@ def cross_validate(
         that of all its rows together, by the fit's own approximation. Predictions are means over
         what is not known of the random effects: for new groups they are population-averaged.
         ``deviance`` and ``Brier`` are means a row and a trial; RMSE and MAE are on the scale of the
-        response.
+        response. After a KeyboardInterrupt with the folds that were finished.
 
     Raises
     ------
@@ -143,15 +139,15 @@ def cross_validate(
     --------
     >>> import mixedlm_pt as mlm
     >>> fit = mlm.glmer("incidence / size ~ period + (1 | herd)", mlm.load_cbpp())
-    >>> cv = fit.cross_validate(folds=5, by="herd", seed=1)
+    >>> cv = fit.cross_validate(folds=5, groups="herd", seed=1)
     >>> cv.totals.index.to_list()
     ['elpd', 'deviance', 'Brier', 'RMSE', 'MAE']
     """
     chosen = chosen_metrics(fit, metrics)
-    if by is None:
+    if groups is None:
         unit, labels = np.arange(fit.model.n), fit.design.index
     else:
-        unit, labels = row_groups(fit, by, "by")
+        unit, labels = row_groups(fit, groups)
     n_units = len(labels)
     n_folds = min(positive_integer("folds", folds), n_units)
     if n_folds < 2:
@@ -163,7 +159,7 @@ def cross_validate(
         fit=fit,
         unit=unit,
         fold_of=fold_of,
-        is_joint=by is not None,
+        is_joint=groups is not None,
         has_means=any(name in MEANS for name in chosen),
     )
     outcomes = run_tasks(
@@ -172,7 +168,7 @@ def cross_validate(
     done = {k: outcome for k, outcome in enumerate(outcomes, 1) if not isinstance(outcome, str)}
     failures = {k: outcome for k, outcome in enumerate(outcomes, 1) if isinstance(outcome, str)}
     if not done:
-        raise EstimationError(f"every fold failed. {'; '.join(sorted(set(failures.values())))}")
+        raise EstimationError(f"every fold failed, the first because: {failures[1]}")
     rows = pd.concat([pair[0].assign(fold=k) for k, pair in done.items()]).sort_index()
     units = pd.concat([pair[1].assign(fold=k) for k, pair in done.items()]).sort_index()
     totals = summaries(rows, units, chosen)
@@ -180,7 +176,8 @@ def cross_validate(
     counts = {k: pd.Series({"rows": len(r), "units": len(u)}) for k, (r, u) in done.items()}
     table = pd.DataFrame({k: pd.concat([counts[k], parts[k]]) for k in done}).T
     table = table.astype({"rows": "int64", "units": "int64"})
-    left_out = "rows" if by is None else f"groups of {by if isinstance(by, str) else 'rows'}"
+    named = groups if isinstance(groups, str) else "rows"
+    left_out = "rows" if groups is None else f"groups of {named}"
     heading = (
         f"Cross-validation: {n_units:,} {left_out} in {n_folds} folds",
         f"Formula: {fit.design.formula}",
@@ -195,20 +192,20 @@ def cross_validate(
         rows=rows,
         failures=failures,
         seed=seed,
-        interrupted=len(outcomes) < n_folds,
+        asked=n_folds,
         heading=heading,
     )
 
 
-def chosen_metrics(fit: Fit, metrics: Sequence[str] | None) -> list[str]:
+def chosen_metrics(fit: Fit, metrics: str | Sequence[str] | None) -> list[str]:
     """The metrics asked for, of those that the family has."""
     known = [name for name in ("elpd", *MEANS) if name != "elpd" or fit.family.has_likelihood]
     if not has_trials(fit.family):
         known.remove("Brier")
-    for name in metrics or ():
-        if name not in known:
-            raise unknown_name("metric", name, known)
-    return known if metrics is None else [name for name in known if name in metrics]
+    wanted = known if metrics is None else names_of("metrics", metrics)
+    for name in wanted:
+        one_of("metric", name, known)
+    return [name for name in known if name in wanted]
 
 
 def validated(
@@ -257,9 +254,8 @@ def trained_fit[AnyFit: Fit](fit: AnyFit, left: IntArray) -> AnyFit:
         lost = [name for j, name in enumerate(design.coef_names) if j not in kept]
         raise DataError(f"the other folds do not determine the coefficients {', '.join(lost)}.")
     model = replace(fit.model, design=design)
-    start = restart(fit)
     # Other rows have other random effects; the search for them begins at zero.
-    start = start if start is None else replace(start, u=np.zeros(model.q))
+    start = None if fit.restart is None else replace(fit.restart, u=np.zeros(model.q))
     return refitted(fit, model, start=start, has_covariance=False)
 
 

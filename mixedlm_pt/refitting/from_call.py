@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 
 from mixedlm_pt._typing import FloatArray
+from mixedlm_pt.arguments import one_of
 from mixedlm_pt.compile import Approximation
 from mixedlm_pt.design import build_design
 from mixedlm_pt.diagnostics import with_warnings
@@ -13,7 +14,7 @@ from mixedlm_pt.errors import ArgumentError, unknown_name
 from mixedlm_pt.estimation import GlmerControl, fit_model
 from mixedlm_pt.families import make_family
 from mixedlm_pt.fit import Call, Fit
-from mixedlm_pt.formula import update_formula
+from mixedlm_pt.formula import parse_formula, update_formula
 from mixedlm_pt.model import GLMM
 
 MAX_NODES = 100
@@ -102,8 +103,7 @@ def starting_vector(start: StartingValues, model: GLMM) -> FloatArray | None:
     if isinstance(start, Fit) and not sizes["phi"]:
         parts.pop("phi", None)
     for name in parts:
-        if name not in sizes:
-            raise unknown_name("name in start", name, sizes)
+        one_of("name in start", name, sizes)
     return np.concatenate([starting_part(name, parts.get(name), n) for name, n in sizes.items()])
 
 
@@ -151,7 +151,7 @@ def update[AnyFit: Fit](fit: AnyFit, formula: str | None = None, **changes: Any)
     fit : Fit
     formula : str, optional
         A dot stands for what was there: ``". ~ . + z - x"``, ``"~ . - (1 | g)"``. Columns are found
-        in the data of the fit.
+        in the data of the fit. Contrasts of factors that leave the formula are forgotten.
     **changes
         Other arguments of `glmer`: ``data=``, ``family=``, ``nAGQ=``, ``weights=``, ``control=``
         and so on, in place of the fit's own.
@@ -187,6 +187,20 @@ def update[AnyFit: Fit](fit: AnyFit, formula: str | None = None, **changes: Any)
     for name in changes:
         if name not in old.arguments:
             raise unknown_name("argument", name, ["formula", "data", *old.arguments, *RUN])
+    if not isinstance(formula, str | None):
+        raise ArgumentError(f"formula is {formula!r}; it must be text such as '. ~ . + z'.")
     new = old.formula if formula is None else update_formula(old.formula, formula)
-    call = Call(new, data, {**old.arguments, **changes})
+    kept = {"contrasts": remaining_contrasts(fit, new)}
+    call = Call(new, data, {**old.arguments, **kept, **changes})
     return with_warnings(fit_call(fit.replace, call, **run))
+
+
+def remaining_contrasts(fit: Fit, formula: str) -> dict[str, Any] | None:
+    """The contrasts given for a fit, without those of factors that another formula drops."""
+    given = fit.call.arguments["contrasts"]
+    if not given:
+        return None
+    parsed = parse_formula(formula)
+    used = {*parsed.fixed.atoms, *(name for bar in parsed.bars for name in bar.terms.atoms)}
+    gone = fit.design.specification.contrasts.keys() - used
+    return {name: contrast for name, contrast in given.items() if name not in gone}

@@ -8,24 +8,25 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from scipy.special import betaincinv, chdtrc
+from scipy.special import chdtrc
 
 from mixedlm_pt._typing import IntArray
-from mixedlm_pt.design import Design, GroupingFactor, replace_response, subset
-from mixedlm_pt.design.response import refuse_constant
+from mixedlm_pt.arguments import finite_number, names_of, one_of, positive_integer, probability
+from mixedlm_pt.design import Design, GroupingFactor, subset
 from mixedlm_pt.errors import ArgumentError, unknown_name
 from mixedlm_pt.fit import Fit, refitted
+from mixedlm_pt.limits import binomial_interval
 from mixedlm_pt.model import GLMM
 from mixedlm_pt.prediction import draw
-from mixedlm_pt.refitting.bootstrap import FAILURES
-from mixedlm_pt.result_table import ResultTable
-from mixedlm_pt.tasks import positive_integer, recorded_seed, run_tasks, spawn_seeds
+from mixedlm_pt.refitting.bootstrap import FAILURES, response_fit
+from mixedlm_pt.result_table import Printed, ResultTable
+from mixedlm_pt.tasks import Seed, interruption, recorded_seed, run_tasks, spawn_seeds
 
 METHODS = ("Wald", "LRT")
 
 
-@dataclass(frozen=True, eq=False)
-class Power:
+@dataclass(frozen=True, eq=False, repr=False)
+class Power(Printed):
     """How often a test rejects.
 
     Attributes
@@ -42,15 +43,21 @@ class Power:
         Why simulations failed, with how many times.
     seed
         Gives the same simulations again.
-    interrupted : bool
+    asked : int
+        Simulations asked for, of all sizes together.
     """
 
     table: pd.DataFrame
     replicates: pd.DataFrame
     failures: Mapping[str, int]
     seed: Any
-    interrupted: bool
+    asked: int
     heading: tuple[str, ...] = field(repr=False)
+
+    @property
+    def interrupted(self) -> bool:
+        """Whether the user stopped it; the power is that of the simulations that were finished."""
+        return len(self.replicates) < self.asked
 
     def to_frame(self) -> pd.DataFrame:
         """The table."""
@@ -59,17 +66,8 @@ class Power:
     def printed(self) -> ResultTable:
         """The table with what the reader has to know."""
         notes = [f"{n:,} simulations failed: {reason}" for reason, n in self.failures.items()]
-        if self.interrupted:
-            notes.append("Interrupted: the power is that of the simulations that were finished.")
+        notes += interruption(len(self.replicates), self.asked, "simulations")
         return ResultTable(self.heading, self.table, tuple(notes))
-
-    def __str__(self) -> str:
-        return str(self.printed())
-
-    __repr__ = __str__
-
-    def _repr_html_(self) -> str:
-        return self.printed()._repr_html_()
 
 
 def power(
@@ -78,7 +76,7 @@ def power(
     effect: Mapping[str, float] | None = None,
     nsim: int = 200,
     extend: Mapping[str, int | Sequence[int]] | None = None,
-    seed: int | None = None,
+    seed: Seed = None,
     *,
     method: str = "Wald",
     alpha: float = 0.05,
@@ -115,6 +113,7 @@ def power(
     Returns
     -------
     Power
+        After a KeyboardInterrupt with the simulations that were finished.
 
     Raises
     ------
@@ -133,16 +132,14 @@ def power(
     >>> power.table["rows"].to_list()
     [112]
     """
-    if method not in METHODS:
-        raise unknown_name("method", method, METHODS)
-    if not 0.0 < alpha < 1.0:
-        raise ArgumentError(f"alpha is {alpha!r}; it must lie between 0 and 1.")
+    one_of("method", method, METHODS)
+    alpha = probability("alpha", alpha)
     nsim = positive_integer("nsim", nsim)
     truth = with_effects(fit, effect or {})
     columns = tested_columns(fit.design, list(effect or {}) if test is None else test)
     designs = extended_designs(fit.design, extend)
     # Whether the family can be simulated at all is seen here, not nsim times.
-    draw(fit, np.random.default_rng(0))
+    draw(fit, np.random.default_rng(0), range(len(fit.design.terms)))
     seed = recorded_seed(seed)
     seeds = [spawn_seeds(size, nsim) for size in spawn_seeds(seed, len(designs))]
     models = [replace(fit.model, design=design) for _, design in designs]
@@ -166,7 +163,7 @@ def power(
         replicates=replicates,
         failures=dict(failed),
         seed=seed,
-        interrupted=len(outcomes) < len(tasks),
+        asked=len(tasks),
         heading=(f"Power of the {method} test at alpha = {alpha:g}", f"Truth: {truths}"),
     )
 
@@ -175,17 +172,14 @@ def with_effects[AnyFit: Fit](fit: AnyFit, effect: Mapping[str, float]) -> AnyFi
     """The fit with some coefficients set, to simulate from."""
     beta, names = fit.beta.copy(), fit.design.coef_names
     for name, value in effect.items():
-        if name not in names:
-            raise unknown_name("coefficient in effect", name, names)
-        if not np.isfinite(value):
-            raise ArgumentError(f"effect[{name!r}] is {value!r}; it must be finite.")
-        beta[names.index(name)] = value
+        one_of("coefficient in effect", name, names)
+        beta[names.index(name)] = finite_number(f"effect[{name!r}]", value)
     return fit.replace(estimate=replace(fit.estimate, beta=beta))
 
 
 def tested_columns(design: Design, test: str | Sequence[str]) -> list[int]:
     """Columns of X that the test sets to zero."""
-    names = [test] if isinstance(test, str) else list(test)
+    names = names_of("test", test)
     if not names:
         raise ArgumentError("give test=, a coefficient or a term, or effect=.")
     columns: list[int] = []
@@ -210,8 +204,7 @@ def extended_designs(
         raise ArgumentError(f"extend names {len(extend)} grouping factors; extend one at a time.")
     ((name, sizes),) = extend.items()
     known = [factor.name for factor in design.factors]
-    if name not in known:
-        raise unknown_name("grouping factor in extend", name, known)
+    one_of("grouping factor in extend", name, known)
     counts = [sizes] if isinstance(sizes, int | np.integer) else list(sizes)
     levels = [positive_integer(f"extend[{name!r}]", count) for count in counts]
     return [({"levels": n}, extended(design, known.index(name), n)) for n in levels]
@@ -272,20 +265,18 @@ def tested(
     """One simulated study, which depends on its seed alone."""
     size, j = task
     model = models[size]
-    y = draw(truth, np.random.default_rng(seeds[size][j]), (), model.design)
     k = len(columns)
     try:
-        design = replace_response(model.design, y)
-        refuse_constant(design.response)
+        y = draw(truth, np.random.default_rng(seeds[size][j]), (), model.design)
         is_wald = method == "Wald"
-        full = refitted(truth, model.with_response(design), has_covariance=is_wald)
+        full = response_fit(truth, model, y, has_covariance=is_wald)
         estimate, se = full.beta[columns], np.full(k, np.nan)
         if is_wald:
             V = full.estimate.covariance[np.ix_(columns, columns)]
             statistic, se = float(estimate @ np.linalg.solve(V, estimate)), np.sqrt(np.diag(V))
         else:
             null = refitted(
-                truth, model.with_response(without(design, columns)), has_covariance=False
+                truth, model.with_design(without(full.design, columns)), has_covariance=False
             )
             statistic = 2.0 * (full.estimate.loglik - null.estimate.loglik)
     except FAILURES as error:
@@ -319,11 +310,3 @@ def rejections(replicates: pd.DataFrame, alpha: float) -> dict[str, float]:
         "simulations": n,
         "failures": int((replicates["failure"] != "").sum()),
     }
-
-
-def binomial_interval(k: int, n: int, level: float = 0.95) -> tuple[float, float]:
-    """Clopper and Pearson's interval of a probability of which k cases in n were seen."""
-    tail = 0.5 * (1.0 - level)
-    lower = float(betaincinv(k, n - k + 1, tail)) if k else 0.0
-    upper = float(betaincinv(k + 1, n - k, 1.0 - tail)) if k < n else 1.0
-    return lower, upper

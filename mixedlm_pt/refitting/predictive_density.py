@@ -6,10 +6,9 @@ import numpy as np
 
 from mixedlm_pt._typing import FloatArray, IntArray
 from mixedlm_pt.design import Design, GroupingFactor, subset
-from mixedlm_pt.estimation import Objective
 from mixedlm_pt.extraction import working_information
-from mixedlm_pt.fit import Fit
-from mixedlm_pt.prediction.leverage import leverages
+from mixedlm_pt.fit import Fit, likelihood
+from mixedlm_pt.prediction.effect_variance import effect_variances
 from mixedlm_pt.prediction.random_part import random_part
 
 # The trapezoidal rule over the normal density, in standard deviations: two step lengths that agree
@@ -57,7 +56,7 @@ def new_predictor(fit: Fit, design: Design) -> NewPredictor:
     part = random_part(fit, design, range(len(design.terms)))
     _, packed = fit.finder.factor(working_information(fit), fit.scaled_design)
     new = np.where(part.cols < fit.model.q, 0.0, part.M)
-    variance = leverages(fit.finder, packed, part) + (new**2).sum(axis=1)
+    variance = effect_variances(fit.finder, packed, part) + (new**2).sum(axis=1)
     return NewPredictor(design.offset + design.X @ fit.beta + part.effect, np.sqrt(variance))
 
 
@@ -66,7 +65,7 @@ def log_densities(fit: Fit, design: Design, predictor: NewPredictor) -> FloatArr
 
     The prior weights multiply the log density. The integral over eta_i is exact.
     """
-    response, log_phi = design.response, np.asarray(np.log(fit.estimate.phi))
+    response, log_phi = design.response, np.asarray(fit.log_phi)
 
     def sums(rows: IntArray, z: FloatArray) -> FloatArray:
         """Log of the sum of the integrand over z."""
@@ -123,8 +122,4 @@ def joint_log_density(fit: Fit, design: Design, rows: IntArray, fitted: IntArray
 
 def log_likelihood(fit: Fit, design: Design) -> float:
     """Log-likelihood of other data at the estimates of a fit."""
-    # nAGQ = 0 differs in its estimates, not in the likelihood.
-    approximation = replace(fit.approximation, nAGQ=max(fit.approximation.nAGQ, 1))
-    objective = Objective(replace(fit.model, design=design), approximation, fit.backend)
-    log_phi = [np.log(fit.estimate.phi)] if fit.family.estimates_phi else []
-    return objective(np.concatenate([fit.beta, fit.theta, log_phi])).loglik
+    return likelihood(fit, replace(fit.model, design=design))(fit.par).loglik

@@ -8,7 +8,6 @@ from typing import Any
 import narwhals as nw
 import numpy as np
 import pandas as pd
-from scipy.special import erfc
 
 from mixedlm_pt.design import Design, replace_response, subset
 from mixedlm_pt.design.response import refuse_constant
@@ -20,15 +19,16 @@ from mixedlm_pt.diagnostics import (
 )
 from mixedlm_pt.errors import DataError, MixedlmError
 from mixedlm_pt.fit import Fit, refitted
-from mixedlm_pt.result_table import ResultTable
-from mixedlm_pt.tasks import run_tasks
+from mixedlm_pt.limits import two_sided_p
+from mixedlm_pt.result_table import Printed, ResultMapping, ResultTable
+from mixedlm_pt.tasks import interruption, run_tasks
 
 # Of a long table of responses, so many are printed.
 SHOWN = 20
 
 
-@dataclass(frozen=True, eq=False)
-class Refits[AnyFit: Fit](Mapping[Any, AnyFit]):
+@dataclass(frozen=True, eq=False, repr=False)
+class Refits[AnyFit: Fit](Printed, ResultMapping[Any, AnyFit]):
     """Fits of one model to m responses; ``refits[name]`` is a fit, made again when it is asked for.
 
     Attributes
@@ -43,8 +43,6 @@ class Refits[AnyFit: Fit](Mapping[Any, AnyFit]):
         What `glmer` would have warned of.
     failures : Series of str
         Why responses could not be fitted; only those.
-    interrupted : bool
-        Whether the user stopped it; the responses that were finished are here.
     """
 
     estimates: pd.DataFrame
@@ -54,9 +52,13 @@ class Refits[AnyFit: Fit](Mapping[Any, AnyFit]):
     singular: pd.Series
     messages: pd.Series
     failures: pd.Series
-    interrupted: bool
     fit: AnyFit = field(repr=False)
     responses: pd.DataFrame = field(repr=False)
+
+    @property
+    def interrupted(self) -> bool:
+        """Whether the user stopped it; the responses that were finished are here."""
+        return len(self.estimates) < len(self.responses.columns)
 
     def __getitem__(self, name: Any) -> AnyFit:
         return one_refit(self.fit, self.responses[name])
@@ -83,7 +85,7 @@ class Refits[AnyFit: Fit](Mapping[Any, AnyFit]):
         long = long.reset_index()
         is_fixed = long["parameter"].isin(self.fit.design.coef_names)
         long["z"] = (long["estimate"] / long["se"]).where(is_fixed)
-        long["Pr(>|z|)"] = erfc(long["z"].abs() / np.sqrt(2.0))
+        long["Pr(>|z|)"] = two_sided_p(long["z"].to_numpy())
         return long
 
     def printed(self) -> ResultTable:
@@ -99,17 +101,8 @@ class Refits[AnyFit: Fit](Mapping[Any, AnyFit]):
         notes += [f"{name} failed: {reason}" for name, reason in self.failures[:SHOWN].items()]
         if len(self.failures) > SHOWN:
             notes.append(f"{len(self.failures):,} failed in all: see failures.")
-        if self.interrupted:
-            notes.append(f"Interrupted: {len(self.responses.columns):,} were asked for.")
+        notes += interruption(m, len(self.responses.columns), "responses")
         return ResultTable((heading,), table, tuple(notes))
-
-    def __str__(self) -> str:
-        return str(self.printed())
-
-    __repr__ = __str__
-
-    def _repr_html_(self) -> str:
-        return self.printed()._repr_html_()
 
 
 def refit[AnyFit: Fit](
@@ -134,7 +127,8 @@ def refit[AnyFit: Fit](
     -------
     Fit or Refits
         Each the same as of `glmer`, all on one compilation. For many, failures (constant responses,
-        values outside the support) are recorded, not raised.
+        values outside the support) are recorded, not raised; after a KeyboardInterrupt with the
+        responses that were finished.
 
     Raises
     ------
@@ -184,7 +178,6 @@ def refit[AnyFit: Fit](
         singular=series("singular"),
         messages=series("messages").astype("str"),
         failures=failures[failures != ""],
-        interrupted=len(records) < len(columns),
         fit=fit,
         responses=responses,
     )
@@ -209,7 +202,7 @@ def one_refit[AnyFit: Fit](fit: AnyFit, newresp: Any) -> AnyFit:
     design = without_missing(fit.design, pd.Series(newresp))
     refuse_constant(design.response)
     has_all_rows = design.n == fit.model.n
-    model = fit.model.with_response(design) if has_all_rows else replace(fit.model, design=design)
+    model = fit.model.with_design(design) if has_all_rows else replace(fit.model, design=design)
     return refitted(fit, model)
 
 

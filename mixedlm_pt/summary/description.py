@@ -51,7 +51,7 @@ def describe(fit: Fit) -> Description:
         formula=design.formula.strip(),
         data=f"{fit.model.n:,} rows{omitted}",
         weights=weights(fit),
-        n=fit.model.n,
+        n=fit.n_obs,
         dispersion=dispersion(fit),
         dropped=", ".join(design.dropped),
         optimizer=f"{outcome.optimizer}, {n} evaluation{'' if n == 1 else 's'}",

@@ -27,7 +27,7 @@ def print_fit(fit: Fit) -> str:
     description, convergence = describe(fit), checkConv(fit)
     lines = [heading(description), criteria_line(criteria(fit), 4)]
     if fit.design.terms:
-        lines += ["Random effects:", str(VarCorr(fit)), counts(fit.model.n, ngrps(fit))]
+        lines += ["Random effects:", str(VarCorr(fit)), counts(fit.n_obs, ngrps(fit))]
     lines += ["Fixed effects:", columns_of(fixef(fit))]
     lines.append(textwrap.fill(description.dispersion, WIDTH))
     if description.dropped:

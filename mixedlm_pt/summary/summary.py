@@ -4,26 +4,24 @@ from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
-from scipy.special import erfc
 
 from mixedlm_pt._typing import FloatArray
-from mixedlm_pt.design.response import has_trials
 from mixedlm_pt.diagnostics import (
     Convergence,
     Overdispersion,
     checkConv,
+    has_binary_response,
     overdispersion,
     residuals,
 )
 from mixedlm_pt.fit import Fit
 from mixedlm_pt.inference import AIC, BIC, df_residual, ngrps
 from mixedlm_pt.inference.estimates import Covariance, chosen_vcov
+from mixedlm_pt.limits import wald_columns
 from mixedlm_pt.summary.description import Description, describe
 from mixedlm_pt.summary.html import summary_html
 from mixedlm_pt.summary.text import summary_text
 from mixedlm_pt.summary.varcorr import VarCorr, VarianceComponents
-
-ESTIMATE, STD_ERROR, Z_VALUE, P_VALUE = "Estimate", "Std. Error", "z value", "Pr(>|z|)"
 
 
 @dataclass(frozen=True, eq=False)
@@ -122,18 +120,8 @@ def summary(fit: Fit, correlation: bool | None = None, vcov: Covariance = None) 
 
 def coefficient_table(fit: Fit, V: FloatArray) -> pd.DataFrame:
     """Estimates, standard errors and Wald tests of the fixed effects with covariance V (p, p)."""
-    se = np.sqrt(np.diag(V))
-    z = fit.beta / se
-    return pd.DataFrame(
-        {
-            ESTIMATE: fit.beta,
-            STD_ERROR: se,
-            Z_VALUE: z,
-            # erfc, not 1 - cdf: exact in the far tail.
-            P_VALUE: erfc(np.abs(z) / np.sqrt(2.0)),
-        },
-        index=pd.Index(fit.design.coef_names, dtype="str"),
-    )
+    columns = wald_columns(fit.beta, np.sqrt(np.diag(V)))
+    return pd.DataFrame(columns, index=pd.Index(fit.design.coef_names, dtype="str"))
 
 
 def coefficient_correlation(fit: Fit, V: FloatArray) -> pd.DataFrame:
@@ -162,8 +150,8 @@ def dispersion_ratio(fit: Fit) -> Overdispersion | None:
     """Pearson's ratio where it says something: not where a dispersion is estimated, nor for 0/1."""
     family = fit.family
     is_dispersed = family.estimates_phi or family.has_pearson_dispersion
-    is_binary = has_trials(family) and bool((fit.design.response.weights <= 1.0).all())
-    return None if is_dispersed or is_binary or df_residual(fit) <= 0 else overdispersion(fit)
+    says_nothing = is_dispersed or has_binary_response(fit) or df_residual(fit) <= 0
+    return None if says_nothing else overdispersion(fit)
 
 
 def residual_quantiles(fit: Fit) -> pd.Series:

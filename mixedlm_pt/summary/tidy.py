@@ -5,8 +5,8 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from scipy.special import ndtri
 
+from mixedlm_pt.arguments import names_of, one_of, probability
 from mixedlm_pt.design.table import Table
 from mixedlm_pt.diagnostics import (
     cooks_distance,
@@ -16,12 +16,13 @@ from mixedlm_pt.diagnostics import (
     natural_standard_errors,
     residuals,
 )
-from mixedlm_pt.errors import ArgumentError, unknown_name
+from mixedlm_pt.errors import ArgumentError
 from mixedlm_pt.fit import Fit
 from mixedlm_pt.inference import AIC, BIC, confint, deviance, df_residual
 from mixedlm_pt.inference.estimates import chosen_vcov
+from mixedlm_pt.limits import normal_quantile
 from mixedlm_pt.prediction import coef, ranef
-from mixedlm_pt.summary.summary import P_VALUE, STD_ERROR, Z_VALUE, coefficient_table
+from mixedlm_pt.summary.summary import coefficient_table
 
 EFFECTS = ("fixed", "ran_pars", "ran_vals", "ran_coefs")
 LIMITS = ("conf_low", "conf_high")
@@ -67,7 +68,7 @@ def tidy(
     Raises
     ------
     ArgumentError
-        For an unknown effect.
+        For an unknown effect, and for arguments of `confint` without ``conf_int=True``.
 
     Examples
     --------
@@ -77,12 +78,14 @@ def tidy(
          effect group             term  estimate
     0  ran_pars  herd  sd__(Intercept)    0.6423
     """
-    chosen = [effects] if isinstance(effects, str) else list(effects)
+    chosen = names_of("effects", effects)
     for effect in chosen:
-        if effect not in EFFECTS:
-            raise unknown_name("effect", effect, EFFECTS)
-    if not 0.0 < conf_level < 1.0:
-        raise ArgumentError(f"conf_level is {conf_level!r}; it must lie between 0 and 1.")
+        one_of("effect", effect, EFFECTS)
+    probability("conf_level", conf_level)
+    if arguments and not conf_int:
+        raise ArgumentError(
+            f"tidy() hands {', '.join(arguments)} to confint(), which only conf_int=True calls."
+        )
     needs_limits = conf_int and {"fixed", "ran_pars"} & set(chosen)
     limits = (
         confint(fit, level=conf_level, method=conf_method, **arguments) if needs_limits else None
@@ -110,9 +113,9 @@ def fixed_rows(fit: Fit, limits: pd.DataFrame | None, exponentiate: bool) -> pd.
             "group": pd.Series([None] * len(table), dtype=object),
             "term": list(table.index),
             "estimate": table["Estimate"].to_numpy(),
-            "std_error": table[STD_ERROR].to_numpy(),
-            "statistic": table[Z_VALUE].to_numpy(),
-            "p_value": table[P_VALUE].to_numpy(),
+            "std_error": table["Std. Error"].to_numpy(),
+            "statistic": table["z value"].to_numpy(),
+            "p_value": table["Pr(>|z|)"].to_numpy(),
         }
     )
     if limits is not None:
@@ -167,7 +170,7 @@ def mode_rows(fit: Fit, level: float | None) -> pd.DataFrame:
         }
     )
     if level is not None:
-        half_width = float(ndtri(0.5 * (1.0 + level))) * rows["std_error"]
+        half_width = normal_quantile(level) * rows["std_error"]
         rows["conf_low"] = rows["estimate"] - half_width
         rows["conf_high"] = rows["estimate"] + half_width
     return rows
@@ -201,7 +204,7 @@ def glance(fit: Fit) -> pd.DataFrame:
     has_likelihood = fit.family.has_likelihood
     return pd.DataFrame(
         {
-            "nobs": [fit.model.n],
+            "nobs": [fit.n_obs],
             "sigma": [fit.sigma],
             "logLik": [fit.estimate.loglik if has_likelihood else np.nan],
             "AIC": [AIC(fit) if has_likelihood else np.nan],

@@ -1,6 +1,6 @@
 """Variances, standard deviations and correlations of the random effects."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -8,11 +8,12 @@ import pandas as pd
 
 from mixedlm_pt.diagnostics import TermCovariance, term_covariances
 from mixedlm_pt.fit import Fit
+from mixedlm_pt.result_table import ResultMapping
 from mixedlm_pt.tables import html_table, number, numbers, text_table
 
 
 @dataclass(frozen=True, eq=False)
-class VarianceComponents(Mapping[str, pd.DataFrame]):
+class VarianceComponents(ResultMapping[str, pd.DataFrame]):
     """Covariance matrices of the random effects by group: ``VarCorr(fit)["herd"]``.
 
     A second term of the same group has lme4's key ``"herd.1"``. All on the link scale.

@@ -311,6 +311,42 @@ def test_random_draws_have_the_moments_of_the_family(name):
     assert y.var() == pytest.approx(expected, abs=6 * np.sqrt((fourth - expected**2) / n))
 
 
+@pytest.mark.parametrize("name", LIKELIHOODS)
+def test_tails_are_those_of_the_density(name):
+    """The probability between two responses is the sum or the integral of the density."""
+    family = make(name)
+    low, high = 0.4, 1.6
+    y = np.linspace(low, high, 4001)
+    if family.support.is_discrete:
+        w = 5.0 if isinstance(family.support, Proportions) else 1.0
+        y = np.arange(0.0, 6.0) / w
+        below = family.support.below(y[1:], np.full(5, w))
+        np.testing.assert_allclose(below, y[:-1])
+        low, high = y[0], y[-1]
+    else:
+        w = 1.0
+    mu, phi = 0.6, phi_of(name)
+    eta = family.link.forward(pt.constant(mu)).eval()
+    density = np.exp(compiled(lambda *rows: log_density(family, *rows))(y, w, eta, phi))
+    lower, upper = family.tails(np.array([low, high]), np.array([mu, mu]), phi, np.array([w, w]))
+    np.testing.assert_allclose(lower + upper, 1.0, rtol=1e-12)
+    between = density[1:].sum() if family.support.is_discrete else np.trapezoid(density, y)
+    assert lower[1] - lower[0] == pytest.approx(between, rel=1e-6)
+
+
+@pytest.mark.parametrize("name", FAMILIES)
+def test_responses_and_their_means_lie_in_the_range_of_means(name):
+    family = make(name)
+    lowest, highest = family.support.mean_range
+    values = np.array([-1.0, -1e-3, 0.0, 0.3, 1.0, 2.0, 50.0])
+    allowed = ~family.support.check(values)
+    inside = (values >= lowest) & (values <= highest)
+    assert inside[allowed].all()
+    # No smaller interval holds them: just outside its ends nothing is allowed.
+    assert not allowed[~inside].any()
+    assert np.isinf(lowest) or not family.support.contains(np.array([lowest - 1e-6])).any()
+
+
 @pytest.mark.parametrize("name", ["gaussian", "gamma", "inverse_gaussian"])
 def test_prior_weights_divide_the_variance_of_draws(name):
     family, n = make(name), 100_000

@@ -201,3 +201,33 @@ def test_a_link_of_ones_own_works_in_any_family():
     family = Binomial(link=Loglog())
     assert isinstance(family.link, Link)
     assert evaluate(family.link.mean, 0.0) == pytest.approx(np.exp(-1))
+
+
+@pytest.mark.parametrize("name", [name for name in UNIT_INTERVAL if LINKS[name].latent_variance])
+def test_latent_variance_is_that_of_the_distribution_whose_function_the_mean_is(name):
+    eta = np.linspace(-60.0, 60.0, 120_001)
+    below = evaluate(LINKS[name]().mean, eta)
+    mass, middle = np.diff(below), 0.5 * (eta[1:] + eta[:-1])
+    mean = mass @ middle
+    variance = mass @ (middle - mean) ** 2
+    assert LINKS[name].latent_variance == pytest.approx(variance, rel=1e-6)
+
+
+def test_only_the_cauchit_has_no_latent_variance():
+    assert [name for name in UNIT_INTERVAL if LINKS[name].latent_variance is None] == ["cauchit"]
+
+
+@pytest.mark.parametrize("name", LINKS)
+def test_a_closed_average_of_the_mean_is_its_integral(name):
+    link = LINKS[name]()
+    eta, s = np.array([-1.3, 0.2, 1.1]), np.array([0.4, 1.2, 2.5])
+    e, t = pt.dvectors("eta", "s")
+    if link.averaged_mean(e, t) is None:
+        assert name in {"logit", "cloglog", "cauchit", "inverse", "1/mu^2"}
+        return
+    # The trapezoidal rule is exact for analytic integrands (Trefethen and Weideman 2014).
+    z = np.arange(-12.0, 12.0, 0.05)
+    density = 0.05 * np.exp(-0.5 * z**2) / np.sqrt(2.0 * np.pi)
+    means = evaluate(link.mean, (eta[:, None] + s[:, None] * z).ravel()).reshape(3, -1)
+    closed = evaluate(link.averaged_mean, eta, s)
+    np.testing.assert_allclose(closed, means @ density, rtol=1e-10)

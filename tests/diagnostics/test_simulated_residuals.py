@@ -98,13 +98,13 @@ def test_conditional_simulations_hold_the_random_effects(ticks):
 
 
 def test_groups_are_sums_and_their_effects_are_drawn_by_default(cbpp):
-    found = cbpp.simulate_residuals(seed=1, group="herd")
+    found = cbpp.simulate_residuals(seed=1, groups="herd")
     by_herd = cbpp.call.data.groupby("herd", observed=True)["incidence"].sum()
     np.testing.assert_array_equal(found.observed, by_herd.reindex(found.index).to_numpy())
     assert not found.is_conditional
     assert found.test_uniformity().p_value > 0.05
     labels = cbpp.call.data["period"].tolist()
-    assert len(cbpp.simulate_residuals(nsim=10, seed=1, group=labels).residuals) == 4
+    assert len(cbpp.simulate_residuals(nsim=10, seed=1, groups=labels).residuals) == 4
 
 
 def test_a_seed_gives_the_same_residuals_and_more_simulations_keep_the_first(cbpp):
@@ -136,9 +136,9 @@ def test_bad_arguments_are_named(cbpp):
     with pytest.raises(ArgumentError, match="unknown alternative 'more'"):
         cbpp.simulate_residuals(nsim=5).test_dispersion("more")
     with pytest.raises(ColumnNotFoundError, match="no column 'herds'"):
-        cbpp.simulate_residuals(group="herds")
-    with pytest.raises(ArgumentError, match="group has 3 labels; the model has 56 rows"):
-        cbpp.simulate_residuals(group=[1, 2, 3])
+        cbpp.simulate_residuals(groups="herds")
+    with pytest.raises(ArgumentError, match="groups has 3 labels; the model has 56 rows"):
+        cbpp.simulate_residuals(groups=[1, 2, 3])
     with pytest.raises(ArgumentError, match="cannot be simulated"):
         mlm.glmer("incidence / size ~ period", cbpp.call.data, "quasibinomial").simulate_residuals()
 
@@ -148,6 +148,6 @@ def test_rows_left_out_are_absent_and_labels_of_all_rows_are_understood():
     data["x"] = np.arange(56.0)
     data.loc[[4, 9], "x"] = np.nan
     fit = mlm.glmer("incidence / size ~ x + (1 | herd)", data, na_action="exclude")
-    found = fit.simulate_residuals(nsim=20, seed=1, group=data["period"])
+    found = fit.simulate_residuals(nsim=20, seed=1, groups=data["period"])
     assert found.observed.sum() == data["incidence"].drop([4, 9]).sum()
     assert len(fit.simulate_residuals(nsim=5, seed=1).residuals) == 54

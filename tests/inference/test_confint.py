@@ -243,3 +243,16 @@ def test_a_correlation_of_one_has_no_limits(contraception):
         se = np.sqrt(covariance[7 + j, 7 + j]) / theta[j]
         expected = theta[j] * np.exp(1.959963984540054 * se * np.array([-1.0, 1.0]))
         np.testing.assert_allclose(found.loc[name], expected, rtol=1e-9)
+
+
+def test_wald_limits_of_the_fixed_effects_take_any_covariance(cbpp):
+    half = 1.959963984540054 * np.sqrt(np.diag(cbpp.vcov(type="sandwich")))
+    robust, usual = cbpp.confint(vcov="sandwich"), cbpp.confint()
+    np.testing.assert_allclose(robust.loc["(Intercept)":, "2.5 %"], cbpp.beta - half, rtol=1e-12)
+    np.testing.assert_allclose(robust.loc["(Intercept)":, "97.5 %"], cbpp.beta + half, rtol=1e-12)
+    pd.testing.assert_frame_equal(robust.iloc[:1], usual.iloc[:1])
+    given = cbpp.confint("beta_", vcov=4.0 * cbpp.vcov())
+    width, old = given.diff(axis=1).iloc[:, 1], usual.loc["(Intercept)":].diff(axis=1).iloc[:, 1]
+    np.testing.assert_allclose(width, 2.0 * old, rtol=1e-12)
+    with pytest.raises(ArgumentError, match="vcov is for Wald limits; method='profile' has none"):
+        cbpp.confint(method="profile", vcov="sandwich")

@@ -113,7 +113,7 @@ def test_failures_are_counted_and_left_out(cbpp, monkeypatch):
     found = mlm.pb_lrt(cbpp["1"], cbpp["period"], nsim=12, seed=1)
     assert len(found.reference) == 12 - sum(found.failures.values()) < 12
     assert found.p_value == 1 / (1 + len(found.reference))
-    assert "more failed: EstimationError: no optimum" in found.notes[1]
+    assert "simulations failed: EstimationError: no optimum" in found.notes[1]
 
 
 def test_an_interrupt_keeps_what_is_finished(cbpp, monkeypatch):
@@ -128,7 +128,7 @@ def test_an_interrupt_keeps_what_is_finished(cbpp, monkeypatch):
     monkeypatch.setattr(parametric_lrt, "refitted", stopped)
     found = mlm.pb_lrt(cbpp["1"], cbpp["period"], nsim=50, seed=1)
     assert 0 < len(found.reference) < 6
-    assert found.notes[-1] == "Interrupted; 50 were asked for."
+    assert found.notes[-1] == f"Interrupted after {len(found.reference)} of 50 simulations."
 
 
 def test_models_that_are_not_nested_are_refused(cbpp):

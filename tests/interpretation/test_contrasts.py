@@ -102,7 +102,7 @@ def test_polynomial_contrasts_have_emmeans_weights(means):
         [-4.87728006593, 0.54068990328, -1.17129667313], rel=1e-3
     )
     # In R: emmeans:::poly.emmc(1:5)
-    from mixedlm_pt.interpretation.contrasts import polynomial_rows
+    from mixedlm_pt.interpretation.contrast_families import polynomial_rows
 
     _, C = polynomial_rows(list("abcde"), " - ")
     assert C.tolist() == [

@@ -35,7 +35,7 @@ def test_a_fit_is_simulated_first_and_a_second_simulation_is_refused(ticks):
 
 
 def test_grouped_residuals_are_drawn_too(ticks):
-    found = ticks.simulate_residuals(nsim=50, seed=1, group="BROOD")
+    found = ticks.simulate_residuals(nsim=50, seed=1, groups="BROOD")
     assert len(found.plot().axes[0].collections[-1].get_offsets()) == 118
 
 

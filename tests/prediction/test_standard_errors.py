@@ -258,7 +258,7 @@ def test_every_structure_gives_the_same_variances(crossed, kind):
         [f.name for f in factors],
         kind=kind,
     )
-    model = fit.model.with_response(fit.design)
+    model = fit.model.with_design(fit.design)
     model.__dict__["structure"] = structure
     other = fit.replace(model=model)
     joint = joint_covariance(other)

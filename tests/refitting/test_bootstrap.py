@@ -77,7 +77,7 @@ def test_two_processes_give_the_same_replicates(cbpp, boot, monkeypatch):
 def made_of(t, t0=0.25):
     names = pd.Index(["a"])
     table = pd.DataFrame(np.asarray(t)[:, None], columns=names)
-    return Bootstrap(pd.Series([t0], index=names), table, {}, 0, len(t), 1, False)
+    return Bootstrap(pd.Series([t0], index=names), table, {}, 0, len(t), 1)
 
 
 def test_intervals_are_those_of_boot_ci():
@@ -127,7 +127,7 @@ def test_failures_are_counted_with_their_reason(cbpp, boot):
     is_good = boot.t["period2"].iloc[:20] <= -0.9
     assert failing.t.index.to_list() == list(boot.t.index[:20][is_good])
     assert failing.failures == {"EstimationError: period2 is too high": int((~is_good).sum())}
-    assert "more failed: EstimationError: period2 is too high" in str(failing)
+    assert "replicates failed: EstimationError: period2 is too high" in str(failing)
 
     def first_only(fit):
         if fit.beta[1] != cbpp.beta[1]:

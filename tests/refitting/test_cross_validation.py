@@ -142,7 +142,7 @@ def test_rows_are_predicted_once_each_and_the_metrics_are_their_means(cbpp):
 
 
 def test_leaving_out_groups_leaves_out_all_their_rows(cbpp):
-    cv = cbpp.cross_validate(folds=5, by="herd", seed=3)
+    cv = cbpp.cross_validate(folds=5, groups="herd", seed=3)
     assert len(cv.units) == 15
     assert cv.units["rows"].sum() == 56
     fold = cv.rows.groupby(mlm.load_cbpp()["herd"].to_numpy())["fold"].nunique()
@@ -154,7 +154,7 @@ def test_leaving_out_groups_leaves_out_all_their_rows(cbpp):
 
 
 def test_every_group_its_own_fold_gives_the_exact_densities(cbpp):
-    cv = cbpp.cross_validate(folds=15, by="herd", seed=3)
+    cv = cbpp.cross_validate(folds=15, groups="herd", seed=3)
     herd = cbpp.design.factors[0]
     code = 6
     rows = np.flatnonzero(herd.codes == code)
@@ -164,29 +164,30 @@ def test_every_group_its_own_fold_gives_the_exact_densities(cbpp):
 
 
 def test_groups_may_be_a_column_or_labels(cbpp):
-    by_column = cbpp.cross_validate(folds=3, by="herd", seed=1)
+    by_column = cbpp.cross_validate(folds=3, groups="herd", seed=1)
     labels = mlm.load_cbpp()["herd"].to_numpy()
-    by_labels = cbpp.cross_validate(folds=3, by=labels, seed=1)
+    by_labels = cbpp.cross_validate(folds=3, groups=labels, seed=1)
     pd.testing.assert_frame_equal(by_column.totals, by_labels.totals)
     with pytest.raises(ColumnNotFoundError, match="no column 'heard'"):
-        cbpp.cross_validate(by="heard")
+        cbpp.cross_validate(groups="heard")
 
 
 def test_a_fold_with_all_rows_of_a_category_fails_and_is_named(cbpp):
     data = mlm.load_cbpp()
     parity = np.where(data["herd"].astype(int) % 2 == 0, "even", "odd")
-    cv = cbpp.cross_validate(folds=3, by=np.where(data["period"] == "4", "late", parity), seed=1)
+    groups = np.where(data["period"] == "4", "late", parity)
+    cv = cbpp.cross_validate(folds=3, groups=groups, seed=1)
     ((fold, reason),) = cv.failures.items()
     assert reason == "the other folds do not determine the coefficients period4."
     assert len(cv.folds) == 2
     assert f"Fold {fold} failed: the other folds" in str(cv)
     with pytest.raises(EstimationError, match=r"every fold failed. .* coefficients period2"):
-        cbpp.cross_validate(by="period")
+        cbpp.cross_validate(groups="period")
 
 
 def test_a_better_model_has_the_higher_elpd(cbpp):
     cv, flat = (
-        fit.cross_validate(seed=1, by="herd") for fit in (cbpp, cbpp.update(". ~ . - period"))
+        fit.cross_validate(seed=1, groups="herd") for fit in (cbpp, cbpp.update(". ~ . - period"))
     )
     assert cv.rows["fold"].tolist() == flat.rows["fold"].tolist()
     assert cv.totals.loc["elpd", "Estimate"] > flat.totals.loc["elpd", "Estimate"] + 3.0
@@ -232,7 +233,7 @@ def test_without_predicted_means_there_is_elpd():
 
 
 def test_it_prints_as_text_and_html(cbpp):
-    cv = cbpp.cross_validate(folds=3, by="herd", seed=1)
+    cv = cbpp.cross_validate(folds=3, groups="herd", seed=1)
     assert str(cv).startswith("Cross-validation: 15 groups of herd in 3 folds")
     assert "<table" in cv._repr_html_()
     frame = cv.to_frame()

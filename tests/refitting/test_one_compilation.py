@@ -50,9 +50,9 @@ def test_refits_compile_nothing(compilations):
 
 def test_cross_validation_compiles_nothing_after_the_first_fold(compilations):
     fit = mlm.glmer("incidence / size ~ period + (1 | herd)", mlm.load_cbpp())
-    fit.cross_validate(folds=2, by="herd", seed=1)
+    fit.cross_validate(folds=2, groups="herd", seed=1)
     fit.cross_validate(folds=2, seed=1)
     compilations.clear()
-    fit.cross_validate(folds=5, by="herd", seed=2)
+    fit.cross_validate(folds=5, groups="herd", seed=2)
     fit.cross_validate(folds=5, seed=2)
     assert not compilations

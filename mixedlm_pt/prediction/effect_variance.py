@@ -1,4 +1,4 @@
-"""``m' H^-1 m`` for rows that need not be rows of the fit, from blocks of the inverse."""
+"""Conditional variances for rows that need not be rows of the fit, from blocks of H^-1."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -14,8 +14,8 @@ from mixedlm_pt.prediction.random_part import RandomPart
 CHUNK = 4_000_000
 
 
-def leverages(finder: ModeFinder, packed: FloatArray, part: RandomPart) -> FloatArray:
-    """Quadratic form of every row's scaled design in the inverse information, shape (m,).
+def effect_variances(finder: ModeFinder, packed: FloatArray, part: RandomPart) -> FloatArray:
+    """Variance of every row's ``m'u`` given the parameters, ``m' H^-1 m``, shape (m,).
 
     Parameters
     ----------
@@ -53,11 +53,7 @@ def at_fitted_rows(
     finder: ModeFinder, packed: FloatArray, M: FloatArray, rows: IntArray
 ) -> FloatArray:
     """The form for rows that are grouped as some rows of the fit."""
-    assert finder.structure is not None
-    assert finder.kernels is not None
-    index = finder.structure.index_at(rows)
-    product: FloatArray = finder.kernels.row_inverse(packed, M, index, finder.columns)
-    return (product * M).sum(axis=1)
+    return (finder.row_inverse(packed, M, rows) * M).sum(axis=1)
 
 
 def fitted_rows(
