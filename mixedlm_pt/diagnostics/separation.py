@@ -7,8 +7,9 @@ from mixedlm_pt._typing import FloatArray
 from mixedlm_pt.fit import Fit
 
 # Effects as large as this on the link scale, with a standard error to match, are looked at. A
-# fit whose likelihood rises for ever stops when 1e-9 are left to gain, near |eta| = 20.
-LARGE_EFFECT = 8.0
+# fit whose likelihood rises for ever stops when 1e-9 are left to gain: near |eta| = 20 for logit
+# and log links, 7 for probit.
+LARGE_EFFECT = 5.0
 # A direction that has kept less than this share of the information that it has at equal means.
 INFORMATION_SHARE = 1e-5
 # A coefficient's share of that direction's largest.
