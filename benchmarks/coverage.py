@@ -150,16 +150,16 @@ def replicate(task: tuple[int, np.random.SeedSequence], *, study: Study, boot: i
 
 
 def table(study: Study, boot: int, records: Sequence[Record]) -> str:
-    """Markdown: coverage and mean width by parameter, method and number of nodes."""
+    """Markdown: coverage and median width by parameter, method and number of nodes."""
     frame = pd.DataFrame(records)
     frame["covers"] = frame.lower.le(frame.parameter.map(study.truth)) & frame.upper.ge(
         frame.parameter.map(study.truth)
     )
-    frame["width"] = (frame.upper - frame.lower).where(np.isfinite(frame.upper - frame.lower))
+    frame["width"] = frame.upper - frame.lower
     n = frame.replicate.nunique()
     header = ["parameter", "interval"]
     for nAGQ in NODES:
-        header += [f"coverage, nAGQ={nAGQ}", "mean width", "undefined", "unbounded", "s"]
+        header += [f"coverage, nAGQ={nAGQ}", "median width", "undefined", "unbounded", "s"]
     rows = [header, ["---", "---", *["---:"] * (len(header) - 2)]]
     for name, method in ((name, method) for name in study.truth for method in METHODS):
         cells = [name.replace("|", "\\|"), method]
@@ -171,7 +171,7 @@ def table(study: Study, boot: int, records: Sequence[Record]) -> str:
             unbounded = np.isinf(own.lower) | np.isinf(own.upper)
             cells += [
                 f"{100 * own.covers.mean():.1f} %",
-                f"{own.width.mean():.3f}",
+                f"{own.width.median():.2f}",
                 f"{100 * undefined.mean():.1f} %",
                 f"{100 * unbounded.mean():.1f} %",
                 f"{own.seconds.mean():.2f}",
@@ -184,5 +184,5 @@ def table(study: Study, boot: int, records: Sequence[Record]) -> str:
         f"{study}; {n} replicates, {boot} refits a bootstrap (percentile), nominal 95 %: the "
         f"simulation error of a coverage is {error:.1f} %.\n\n{body}\n\n"
         "An undefined interval counts as one that misses: Wald has none for an sd estimated as "
-        "zero. The width is that of bounded intervals. Seconds: a fit and all its intervals."
+        "zero. Seconds: a fit and all its intervals."
     )
