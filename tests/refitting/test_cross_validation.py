@@ -181,8 +181,9 @@ def test_a_fold_with_all_rows_of_a_category_fails_and_is_named(cbpp):
     assert reason == "the other folds do not determine the coefficients period4."
     assert len(cv.folds) == 2
     assert f"Fold {fold} failed: the other folds" in str(cv)
-    with pytest.raises(EstimationError, match=r"every fold failed. .* coefficients period2"):
-        cbpp.cross_validate(groups="period")
+    # The folds are shuffled: any of the four categories may be the first left out.
+    with pytest.raises(EstimationError, match=r"every fold failed, .* the coefficients .*period\d"):
+        cbpp.cross_validate(groups="period", seed=1)
 
 
 def test_a_better_model_has_the_higher_elpd(cbpp):
