@@ -6,7 +6,7 @@ from functools import partial
 
 import numpy as np
 import pandas as pd
-from scipy.interpolate import CubicHermiteSpline
+import scipy
 
 from mixedlm_pt._typing import FloatArray
 from mixedlm_pt.diagnostics import dispersion_name, natural_parameters, term_covariances
@@ -82,7 +82,7 @@ class Curve:
         chord = np.diff(self.zeta) / np.diff(self.coordinate)
         steepest = 3.0 * np.minimum(np.append(chord, np.inf), np.insert(chord, 0, np.inf))
         slope = np.maximum(np.minimum(self.slope, steepest), 0.0)
-        spline = CubicHermiteSpline(self.coordinate, self.zeta, slope)
+        spline = scipy.interpolate.CubicHermiteSpline(self.coordinate, self.zeta, slope)
         x = np.linspace(self.coordinate[0], self.coordinate[-1], n)
         zeta, value = spline(x), self.natural(x)
         normal = np.exp(-0.5 * zeta**2) / np.sqrt(2.0 * np.pi)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
-from scipy.interpolate import CubicSpline
+import scipy
 from scipy.special import chdtri
 
 from mixedlm_pt._typing import FloatArray
@@ -86,7 +86,7 @@ def region(
     a, d = np.mod(a, 2.0 * np.pi)[order], d[order]
     if (np.diff(a) <= 0.0).any():
         return np.empty(0), np.empty(0)
-    phase = CubicSpline([*a, a[0] + 2.0 * np.pi], [*d, d[0]], bc_type="periodic")
+    phase = scipy.interpolate.CubicSpline([*a, a[0] + 2.0 * np.pi], [*d, d[0]], bc_type="periodic")
     angle = np.linspace(0.0, 2.0 * np.pi, N_SEGMENTS)
     half = 0.5 * phase(angle)
     zeta_x, zeta_y = radius * np.cos(angle + half), radius * np.cos(angle - half)
@@ -100,7 +100,7 @@ def zeta_along(along: Curve, other: Curve, points: pd.DataFrame, zeta: float) ->
     others = np.interp(trace[other.name], smooth["value"], smooth["zeta"])
     if len(trace) < 3 or not trace[".zeta"].iloc[0] <= zeta <= trace[".zeta"].iloc[-1]:
         return np.nan
-    return float(CubicSpline(trace[".zeta"], others)(zeta))
+    return float(scipy.interpolate.CubicSpline(trace[".zeta"], others)(zeta))
 
 
 def value_at(curve: Curve, zeta: FloatArray) -> FloatArray:
