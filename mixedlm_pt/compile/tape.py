@@ -157,19 +157,14 @@ class Tape:
     def _record(self, node: Apply, places: tuple[int, ...]) -> None:
         """The steps of one node."""
         function = call_of(node)
-        if function is None and len(node.outputs) > 1:
+        if len(node.outputs) > 1:
             together = self._store(None)
-            self._steps.append(Step(performance(node), places, together, is_view=True))
+            self._steps.append(Step(function, places, together, is_view=True))
             for k, variable in enumerate(node.outputs):
                 step = Step(itemgetter(k), (together,), self._store(variable), is_view=True)
                 self._steps.append(step)
             return
-        if function is None:
-            target = self._store(node.outputs[0])
-            self._steps.append(Step(performance(node), places, target, is_view=True))
-            return
-        is_elementwise = isinstance(node.op, Elemwise)
-        if is_elementwise and isinstance(node.op.scalar_op, ps.Add | ps.Mul):
+        if isinstance(function, np.ufunc) and len(places) > function.nin:
             # A sum or product of many terms is taken two by two.
             for k in range(1, len(places) - 1):
                 left = self._store(None)
@@ -177,10 +172,9 @@ class Tape:
                 self._steps.append(Step(function, (places[0], places[k]), left, full))
                 places = (left, *places[1:])
             places = (places[0], places[-1])
-        full = full_dimensions(*node.outputs) if is_elementwise else 0
-        target = self._store(node.outputs[0])
-        is_view = isinstance(node.op, DimShuffle | SpecifyShape)
-        self._steps.append(Step(function, places, target, full, is_view))
+        full = full_dimensions(*node.outputs) if isinstance(node.op, Elemwise) else 0
+        is_view = not isinstance(node.op, Elemwise | Sum | Dot)
+        self._steps.append(Step(function, places, self._store(node.outputs[0]), full, is_view))
 
     def _planned(self, n_bound: int) -> Plan:
         known = {*range(n_bound), *range(self.n_inputs, len(self._registers))}
@@ -218,8 +212,8 @@ def full_dimensions(*variables: Variable) -> int:
     return 0 if any(is_broadcast) else len(is_broadcast)
 
 
-def call_of(node: Apply) -> Call | None:
-    """A NumPy function that does what the node does; None where only its Op knows."""
+def call_of(node: Apply) -> Call:
+    """A NumPy function that does what the node does, or the code of its Op."""
     op = node.op
     if isinstance(op, DimShuffle):
         return rearranged(op)
@@ -229,13 +223,12 @@ def call_of(node: Apply) -> Call | None:
         return partial(np.add.reduce, axis=op.axis)
     if isinstance(op, Dot):
         return np.dot
-    if not isinstance(op, Elemwise) or len(node.outputs) > 1:
-        return None
-    return elementwise_call(node)
+    kernel = elementwise_kernel(node) if isinstance(op, Elemwise) else None
+    return performance(node) if kernel is None else kernel
 
 
-def elementwise_call(node: Apply) -> Call | None:
-    """The kernel of an elementwise Op whose types NumPy treats as PyTensor does."""
+def elementwise_kernel(node: Apply) -> Call | None:
+    """The kernel of an elementwise Op, if NumPy treats its types as PyTensor does."""
     scalar_op, dtype = node.op.scalar_op, node.outputs[0].type.dtype
     types = {variable.type.dtype for variable in node.inputs}
     is_real = dtype == "float64" and "float64" in types
@@ -248,11 +241,11 @@ def elementwise_call(node: Apply) -> Call | None:
             return lambda x, _: square_or_root(x)
     if isinstance(scalar_op, ps.Second):
         return fill
-    spec = getattr(node.op, "nfunc_spec", None)
-    is_sum = isinstance(scalar_op, ps.Add | ps.Mul)
-    if spec is None or not (spec[1] == len(node.inputs) or is_sum) or spec[2] != 1:
+    name, n_arguments, n_results = getattr(node.op, "nfunc_spec", None) or ("", 0, 0)
+    is_long = isinstance(scalar_op, ps.Add | ps.Mul) and len(node.inputs) > n_arguments
+    if n_results != 1 or not (n_arguments == len(node.inputs) or is_long):
         return None
-    kernel: Call = import_func_from_string(spec[0])
+    kernel: Call = import_func_from_string(name)
     return kernel
 
 

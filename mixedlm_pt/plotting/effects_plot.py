@@ -194,6 +194,7 @@ def draw_data(
         s=12.0 if is_binary else 8.0 + 40.0 * trials[shown],
         c=list(colours[shown]),
         marker="|" if is_binary else "o",
+        # Lighter the more there are, never invisible: the size of a mark, no number is changed.
         alpha=float(np.clip(8.0 / np.sqrt(len(y)), 0.08, 0.35)),
         linewidths=0.8 if is_binary else 0.0,
         rasterized=len(y) > 5000,

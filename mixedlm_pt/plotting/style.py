@@ -114,6 +114,7 @@ def panels(
 def points(ax: Axes, x: FloatArray, y: FloatArray, **options: Any) -> None:
     """Points that stay readable from ten to a million of them."""
     n = max(len(x), 1)
+    # Smaller and lighter the more there are, between the least and the most that can be read.
     defaults: dict[str, Any] = {
         "s": float(np.clip(1200.0 / n, 3.0, 22.0)),
         "alpha": float(np.clip(40.0 / np.sqrt(n), 0.15, 0.85)),

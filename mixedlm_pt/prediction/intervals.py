@@ -126,6 +126,7 @@ class PredictiveDistribution:
                 for t, is_new, Z in new_terms:
                     variance[is_new] += ((Z @ factors[t]) ** 2).sum(axis=1)
             moved = eta + gradient @ step + np.sqrt(variance) * rng.standard_normal(len(eta))
+            # A draw beyond the range of means counts as its end: -0.1 of an identity link as 0.
             mu = fit.compiled.mean(np.clip(moved, lowest, highest))[0]
             if fit.family.estimates_phi:
                 phi = fit.phi * float(np.exp(step[-1]))
