@@ -357,7 +357,7 @@ def summarise(
         phi=float(np.exp(log_phi)),
         u=best.mode.u,
         loglik=best.loglik,
-        covariance=objective.covariance(best, covariance),
+        covariance=objective.full_covariance(covariance, covariance_rx),
         covariance_rx=covariance_rx,
         outcome=Outcome(
             optimizer=control.optimizer,

@@ -108,8 +108,11 @@ class Objective:
         """(beta, theta, log phi), shape (n_par,), whichever of them ``par`` holds."""
         return np.concatenate([best.mode.beta, best.par[self.theta_slice.start :]])
 
-    def covariance(self, best: Evaluation, covariance: FloatArray) -> FloatArray:
-        """Covariance of (beta, theta, log phi), shape (n_par, n_par), from that of ``par``."""
+    def full_covariance(self, covariance: FloatArray, conditional: FloatArray) -> FloatArray:
+        """Covariance of (beta, theta, log phi), shape (n_par, n_par).
+
+        From that of ``par`` and `conditional_covariance`.
+        """
         return covariance
 
     def conditional_covariance(self, best: Evaluation) -> FloatArray:
@@ -149,6 +152,6 @@ class ProfiledObjective(Objective):
         data = data_of(self.model)
         return direct.bind(*data), implicit.bind(*data)
 
-    def covariance(self, best: Evaluation, covariance: FloatArray) -> FloatArray:
+    def full_covariance(self, covariance: FloatArray, conditional: FloatArray) -> FloatArray:
         """As lme4 for nAGQ = 0: beta's covariance is the conditional one."""
-        return sl.block_diag(self.conditional_covariance(best), covariance)
+        return sl.block_diag(conditional, covariance)
