@@ -1,26 +1,31 @@
 """Compiled functions of a model, made at first use and shared by models of equal signature."""
 
 from collections import OrderedDict
-from collections.abc import Hashable
+from collections.abc import Callable, Hashable
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Any
 
+import pytensor
 import pytensor.tensor as pt
 from pytensor.gradient import grad
 from pytensor.graph.replace import clone_replace
 
-from mixedlm_pt._typing import Vector
+from mixedlm_pt._typing import Scalar, Vector
 from mixedlm_pt.compile.backends import BACKENDS, Function, check_backend
+from mixedlm_pt.compile.batched import BatchedFunctions
 from mixedlm_pt.families.density import derivatives, unit_deviance, variance
 from mixedlm_pt.graph import (
     GLMMGraph,
     adaptive_quadrature,
     covariance_factors,
     laplace,
+    mode_equation,
     parameter_gradient,
     profiled_laplace,
     scaled_design,
 )
+from mixedlm_pt.linalg import rows
 from mixedlm_pt.model import GLMM
 
 # Functions of this many signatures are kept; each takes a few MB.
@@ -45,6 +50,13 @@ class Approximation:
     laplace_weights: str = "observed"
 
 
+def compiled[Outcome](build: Callable[[Any], Outcome]) -> cached_property[Outcome]:
+    """A property that is built and compiled at first use."""
+    # PyTensor would note the source line of every variable, for messages that no user sees: a
+    # sixth of the time.
+    return cached_property(pytensor.config.change_flags(traceback__limit=0)(build))
+
+
 @dataclass(frozen=True, eq=False)
 class CompiledModel:
     """The functions that estimation calls: data are arguments, each is made at first use.
@@ -64,21 +76,36 @@ class CompiledModel:
         """Compile; inputs may be unused, because not every family has a dispersion."""
         return BACKENDS[self.backend](inputs, outputs)
 
-    @cached_property
+    @compiled
     def density(self) -> Function:
         """``(y, w, eta, log_phi) -> (log density, score, observed information)``, each (n,)."""
         graph, eta = self.graph, pt.dvector("eta")
         d = derivatives(graph.family, graph.y, graph.w, eta, graph.phi)
         return self.function([graph.y, graph.w, eta, graph.log_phi], [d.logp, d.score, d.observed])
 
-    @cached_property
+    @compiled
+    def joint(self) -> Function:
+        """``(y, w, cols, M, u, fixed, log_phi) -> (value, score, D, r)``, all for Newton's step.
+
+        The joint log density of y and u at ``eta = fixed + M u``; score and information by row
+        (n,); ``r = Lambda'Z' score - u`` (q,).
+        """
+        graph, fixed, cols = self.graph, pt.dvector("fixed"), self.graph.index[0]
+        M = pt.tensor("M", dtype="float64", shape=(None, cols.type.shape[1]))
+        eta = fixed + (M * rows(graph.u, cols, graph.u.shape[0])).sum(axis=1)
+        d = derivatives(graph.family, graph.y, graph.w, eta, graph.phi)
+        value = d.logp.sum() - 0.5 * (graph.u**2).sum()
+        inputs = [graph.y, graph.w, cols, M, graph.u, fixed, graph.log_phi]
+        return self.function(inputs, [value, d.score, d.observed, mode_equation(graph, d.score, M)])
+
+    @compiled
     def expected_information(self) -> Function:
         """``(y, w, eta, log_phi) -> Fisher scoring weights`` (n,)."""
         graph, eta = self.graph, pt.dvector("eta")
         d = derivatives(graph.family, graph.y, graph.w, eta, graph.phi)
         return self.function([graph.y, graph.w, eta, graph.log_phi], [d.expected])
 
-    @cached_property
+    @compiled
     def working_weights(self) -> Function:
         """``(y, w, eta, log_phi) -> information`` (n,): Fisher's, else the observed one."""
         graph, eta = self.graph, pt.dvector("eta")
@@ -86,7 +113,7 @@ class CompiledModel:
         weights = d.observed if d.expected is None else d.expected
         return self.function([graph.y, graph.w, eta, graph.log_phi], [weights])
 
-    @cached_property
+    @compiled
     def score_phi_slope(self) -> Function:
         """``(y, w, eta, log_phi) -> d score / d log phi`` (n,)."""
         graph, eta, v = self.graph, pt.dvector("eta"), pt.dvector("v")
@@ -97,24 +124,24 @@ class CompiledModel:
         slope = clone_replace(slope, {v: pt.ones_like(eta)}, rebuild_strict=False)
         return self.function([graph.y, graph.w, eta, graph.log_phi], [slope])
 
-    @cached_property
+    @compiled
     def forward(self) -> Function:
         """``mu -> eta``, each (n,)."""
         mu = pt.dvector("mu")
         return self.function([mu], [self.graph.family.link.forward(mu)])
 
-    @cached_property
+    @compiled
     def scaled_design(self) -> Function:
         """``(*Z, theta) -> M`` (n, K)."""
         graph = self.graph
         return self.function([*graph.Z, graph.theta], [scaled_design(graph)])
 
-    @cached_property
+    @compiled
     def covariance_factors(self) -> Function:
         """``theta -> Lambda`` of every term."""
         return self.function([self.graph.theta], covariance_factors(self.graph))
 
-    @cached_property
+    @compiled
     def covariance_pullback(self) -> Function:
         """``(theta, *C) -> gradient in theta`` of ``sum_t trace(C_t' Lambda_t)``, C_t (k, k)."""
         graph = self.graph
@@ -125,19 +152,29 @@ class CompiledModel:
         slope = grad(total, graph.theta, disconnected_inputs="ignore")
         return self.function([graph.theta, *weights], [slope])
 
-    @cached_property
+    @compiled
     def value_and_gradient(self) -> Function:
         """``(*data, beta, theta, log_phi, u) -> (log-likelihood, gradient)`` at the mode u."""
+        graph = self.graph
+        return self.function([*graph.data, *graph.parameters, graph.u], list(self.criterion))
+
+    @compiled
+    def criterion(self) -> tuple[Scalar, Vector]:
+        """Log-likelihood and gradient in the parameters, as expressions at the mode ``graph.u``."""
         graph = self.graph
         if self.approximation.nAGQ > 1:
             loglik = surrogate = adaptive_quadrature(graph, self.approximation.nAGQ)
         else:
             criterion = laplace(graph, self.approximation.laplace_weights)
             loglik, surrogate = criterion.loglik, criterion.surrogate
-        gradient = parameter_gradient(graph, surrogate)
-        return self.function([*graph.data, *graph.parameters, graph.u], [loglik, gradient])
+        return loglik, parameter_gradient(graph, surrogate)
 
-    @cached_property
+    @compiled
+    def batched(self) -> BatchedFunctions:
+        """The functions of many responses of the same data."""
+        return BatchedFunctions(self.graph, self.criterion)
+
+    @compiled
     def profiled(self) -> tuple[Function, Function]:
         """nAGQ = 0, at the joint mode of (beta, u).
 
@@ -150,19 +187,19 @@ class CompiledModel:
         direct = self.function(inputs, [parts.loglik, parts.direct, parts.v_beta, parts.v_u])
         return direct, self.function([*inputs, parts.s_beta, parts.s_u], [parts.implicit])
 
-    @cached_property
+    @compiled
     def mean(self) -> Function:
         """``eta -> mu``, each (n,)."""
         eta = pt.dvector("eta")
         return self.function([eta], [self.graph.family.link.mean(eta)])
 
-    @cached_property
+    @compiled
     def variance(self) -> Function:
         """``(mu, phi) -> V``, the variance function (n,) for unit weight."""
         mu, phi = pt.dvector("mu"), pt.dscalar("phi")
         return self.function([mu, phi], [variance(self.graph.family, mu, phi)])
 
-    @cached_property
+    @compiled
     def unit_deviance(self) -> Function:
         """``(y, eta, phi) -> deviance`` of every row (n,) for unit weight."""
         y, eta, phi = pt.dvector("y"), pt.dvector("eta"), pt.dscalar("phi")
@@ -170,7 +207,7 @@ class CompiledModel:
         deviance = unit_deviance(family, y, family.link.inverse(eta), phi)
         return self.function([y, eta, phi], [deviance])
 
-    @cached_property
+    @compiled
     def averaged_mean(self) -> Function | None:
         """``(eta, s) -> (m, dm/deta, dm/ds)``, each (n,): m the mean over normal predictors.
 
@@ -183,13 +220,13 @@ class CompiledModel:
         slopes = grad(mean.sum(), [eta, s], disconnected_inputs="ignore")
         return self.function([eta, s], [mean, *slopes])
 
-    @cached_property
+    @compiled
     def mean_slope(self) -> Function:
         """``eta -> d mu / d eta``, each (n,)."""
         eta = pt.dvector("eta")
         return self.function([eta], [grad(self.graph.family.link.mean(eta).sum(), eta)])
 
-    @cached_property
+    @compiled
     def mean_bends(self) -> Function:
         """``eta -> (d2 mu / d eta2, d3 mu / d eta3)``, each (n,)."""
         eta = pt.dvector("eta")

@@ -1,4 +1,4 @@
-"""A graph run as a list of NumPy calls: nothing to compile, and next to no overhead a call.
+"""A graph run as a list of calls of NumPy and of loops: next to no overhead a call.
 
 PyTensor's ``py`` linker spends 15 microseconds an Op on checks; on the 50 rows of a small data set
 NumPy itself needs one. The tape is planned once. What depends on bound arguments alone, such as
@@ -6,7 +6,7 @@ NumPy itself needs one. The tape is planned once. What depends on bound argument
 that nobody needs any more, which at 100,000 rows saves most of the time for fresh memory.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Hashable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 from operator import itemgetter
@@ -22,9 +22,18 @@ from pytensor.tensor.math import Dot, Sum
 from pytensor.tensor.shape import SpecifyShape
 from pytensor.tensor.utils import import_func_from_string
 
+from mixedlm_pt.compile.fusion import with_loops
+from mixedlm_pt.compile.loop_writer import Loop
+from mixedlm_pt.compile.row_nodes import Node, Spaces
+from mixedlm_pt.compile.running_loop import RunningLoop, moving_arguments
+from mixedlm_pt.linalg import Factor, RowInverse, Rows, Solve, SumRows
+
 type Registers = list[Any]
+type Known = dict[Hashable, tuple[int, list[Any]]]
 type Call = Callable[..., Any]
 
+# Their results never share memory with an argument.
+OwnOp = Factor | RowInverse | Rows | Solve | SumRows
 # Cheaper than a power, and the same to the last bit or better.
 POWERS: dict[float, Call] = {2.0: np.square, 0.5: np.sqrt, -1.0: np.reciprocal}
 
@@ -52,6 +61,9 @@ class Step:
     is_view: bool = False
 
 
+type Order = tuple[Call | int, tuple[int, ...], tuple[int, ...], tuple[int, ...]]
+
+
 @dataclass(frozen=True, eq=False)
 class Plan:
     """The steps for a number of bound arguments.
@@ -59,16 +71,24 @@ class Plan:
     Attributes
     ----------
     n_bound : int
-    first : tuple of Step
+    first : tuple of (Node, its steps)
         What depends on the bound arguments alone.
-    then : tuple of (function, arguments, target, registers to empty)
+    then : tuple of (function or number of a loop, arguments, targets, registers to empty)
+    loops : tuple of Loop
+    known : frozenset of int
+        Registers that are filled when the arguments are bound.
+    fresh : frozenset of int
+        Registers whose arrays callers or views of them outlive a call.
     copied : frozenset of int
         Outputs that no step of ``then`` computes, and which callers could change.
     """
 
     n_bound: int
-    first: tuple[Step, ...]
-    then: tuple[tuple[Call, tuple[int, ...], int, tuple[int, ...]], ...]
+    first: tuple[tuple[Node, list[Step]], ...]
+    then: tuple[Order, ...]
+    loops: tuple[Loop, ...]
+    known: frozenset[int]
+    fresh: frozenset[int]
     copied: frozenset[int]
 
 
@@ -80,58 +100,96 @@ class Tape:
     inputs, outputs : sequences of variables
     rewriter : GraphRewriter
         Applied to a copy of the graph.
+    loops_from : float
+        Compile what works row by row to loops where bound arguments have so many rows.
     """
 
     def __init__(
-        self, inputs: Sequence[Variable], outputs: Sequence[Variable], rewriter: GraphRewriter
+        self,
+        inputs: Sequence[Variable],
+        outputs: Sequence[Variable],
+        rewriter: GraphRewriter,
+        *,
+        loops_from: float = np.inf,
     ) -> None:
         graph = FunctionGraph(list(inputs), list(outputs), clone=True)
         rewriter.rewrite(graph)
-        self.n_inputs = len(graph.inputs)
-        self._registers: Registers = [None] * self.n_inputs
+        self.n_inputs, self.loops_from = len(graph.inputs), loops_from
+        self._registers: Registers = []
         self._constants: dict[Any, int] = {}
-        self._place = {variable: i for i, variable in enumerate(graph.inputs)}
-        self._steps: list[Step] = []
+        self._place: dict[Variable, int] = {}
+        self._spaces = Spaces()
+        for variable in graph.inputs:
+            self._store(variable)
         # The same Op of the same arguments is computed once.
         done: dict[Any, Apply] = {}
-        for node in graph.toposort():
-            places = tuple(self._argument(variable) for variable in node.inputs)
-            same = done.setdefault((node.op, places), node)
-            if same is node:
-                self._record(node, places)
+        self._steps: dict[Node, list[Step]] = {}
+        for apply in graph.toposort():
+            places = tuple(self._argument(variable) for variable in apply.inputs)
+            same = done.setdefault((apply.op, places), apply)
+            if same is apply:
+                self._record(apply, places)
             else:
-                for variable, equal in zip(node.outputs, same.outputs, strict=True):
+                for variable, equal in zip(apply.outputs, same.outputs, strict=True):
                     self._place[variable] = self._place[equal]
         self._outputs = tuple(self._argument(variable) for variable in graph.outputs)
-        self._plans: dict[int, Plan] = {}
-        self._unbound: Call = self.bind()
+        self._plans: dict[tuple[int, bool], Plan] = {}
+        self._unbound: Call | None = None
 
     def __call__(self, *arguments: Any) -> list[Any]:
         """Values of the outputs."""
+        if self._unbound is None:
+            self._unbound = self.bind()
         outputs: list[Any] = self._unbound(*arguments)
         return outputs
 
-    def bind(self, *arguments: Any) -> Call:
-        """A function of the remaining arguments; what the first ones determine is computed now."""
-        n_bound = len(arguments)
-        if n_bound not in self._plans:
-            self._plans[n_bound] = self._planned(n_bound)
-        plan = self._plans[n_bound]
+    def bind(self, *arguments: Any, known: Known | None = None) -> Call:
+        """A function of the remaining arguments; what the first ones determine is computed now.
+
+        Functions of the same arrays share what they compute if they share ``known``, which is
+        empty at first and must not outlive the arrays.
+        """
+        n_bound, known = len(arguments), {} if known is None else known
+        n_rows = max((len(array) for array in arguments if np.ndim(array)), default=0)
+        kind = n_bound, n_rows >= self.loops_from
+        if kind not in self._plans:
+            self._plans[kind] = self._planned(*kind)
+        plan = self._plans[kind]
         registers = self._registers.copy()
         registers[:n_bound] = arguments
+        names: dict[int, Hashable] = {place: key for key, place in self._constants.items()}
+        names |= {place: id(array) for place, array in enumerate(arguments)}
         with np.errstate(all="ignore"):
-            for step in plan.first:
-                registers[step.target] = step.function(*[registers[i] for i in step.arguments])
-        return partial(self._run, plan, registers)
+            for node, steps in plan.first:
+                name = (node.op, *(names[i] for i in node.arguments))
+                if name not in known:
+                    for step in steps:
+                        values = [registers[i] for i in step.arguments]
+                        registers[step.target] = step.function(*values)
+                    known[name] = len(known), [registers[place] for place in node.targets]
+                number, results = known[name]
+                for k, place in enumerate(node.targets):
+                    names[place], registers[place] = (number, k), results[k]
+        return partial(self._run, plan, registers, [])
 
-    def _run(self, plan: Plan, known: Registers, *arguments: Any) -> list[Any]:
+    def _run(
+        self, plan: Plan, known: Registers, idle: list[list[RunningLoop]], *arguments: Any
+    ) -> list[Any]:
         registers = known.copy()
         registers[plan.n_bound : self.n_inputs] = arguments
+        # Loops keep memory between calls: one set for every call at the same time.
+        loops = idle.pop() if idle else running_loops(plan, known)
         with np.errstate(all="ignore"):
-            for function, places, target, dead in plan.then:
-                registers[target] = function(*[registers[i] for i in places])
+            for function, places, targets, dead in plan.then:
+                values = [registers[i] for i in places]
+                if isinstance(function, int):
+                    for i, result in zip(targets, loops[function](*values), strict=True):
+                        registers[i] = result
+                else:
+                    registers[targets[0]] = function(*values)
                 for i in dead:
                     registers[i] = None
+        idle.append(loops)
         return [
             np.array(registers[i]) if i in plan.copied else np.asarray(registers[i])
             for i in self._outputs
@@ -143,7 +201,7 @@ class Tape:
             assert isinstance(variable, Constant)
             signature = variable.signature()
             if signature not in self._constants:
-                self._constants[signature] = self._store(None, variable.data)
+                self._constants[signature] = self._store(variable, variable.data)
             self._place[variable] = self._constants[signature]
         return self._place[variable]
 
@@ -152,55 +210,97 @@ class Tape:
         place = len(self._registers) - 1
         if variable is not None:
             self._place[variable] = place
+            self._spaces.add(place, variable)
         return place
 
-    def _record(self, node: Apply, places: tuple[int, ...]) -> None:
-        """The steps of one node."""
-        function = call_of(node)
-        if len(node.outputs) > 1:
+    def _record(self, apply: Apply, places: tuple[int, ...]) -> None:
+        """The node with the steps that NumPy takes for it."""
+        function = call_of(apply)
+        steps: list[Step] = []
+        targets = tuple(self._store(variable) for variable in apply.outputs)
+        node = Node(apply, places, targets)
+        self._steps[node] = steps
+        self._spaces.follow(node)
+        if len(targets) > 1:
             together = self._store(None)
-            self._steps.append(Step(function, places, together, is_view=True))
-            for k, variable in enumerate(node.outputs):
-                step = Step(itemgetter(k), (together,), self._store(variable), is_view=True)
-                self._steps.append(step)
+            steps.append(Step(function, places, together, is_view=True))
+            for k, target in enumerate(targets):
+                steps.append(Step(itemgetter(k), (together,), target, is_view=True))
             return
         if isinstance(function, np.ufunc) and len(places) > function.nin:
             # A sum or product of many terms is taken two by two.
             for k in range(1, len(places) - 1):
                 left = self._store(None)
-                full = full_dimensions(*node.inputs[: k + 1])
-                self._steps.append(Step(function, (places[0], places[k]), left, full))
+                full = full_dimensions(*apply.inputs[: k + 1])
+                steps.append(Step(function, (places[0], places[k]), left, full))
                 places = (left, *places[1:])
             places = (places[0], places[-1])
-        full = full_dimensions(*node.outputs) if isinstance(node.op, Elemwise) else 0
-        is_view = not isinstance(node.op, Elemwise | Sum | Dot)
-        self._steps.append(Step(function, places, self._store(node.outputs[0]), full, is_view))
+        full = full_dimensions(*apply.outputs) if isinstance(apply.op, Elemwise) else 0
+        is_view = not isinstance(apply.op, Elemwise | Sum | Dot | OwnOp)
+        steps.append(Step(function, places, targets[0], full, is_view))
 
-    def _planned(self, n_bound: int) -> Plan:
-        known = {*range(n_bound), *range(self.n_inputs, len(self._registers))}
-        known -= {step.target for step in self._steps}
-        first, then = [], []
-        for step in self._steps:
-            if known.issuperset(step.arguments):
-                known.add(step.target)
-                first.append(step)
+    def _planned(self, n_bound: int, has_loops: bool) -> Plan:
+        made = {step.target for steps in self._steps.values() for step in steps}
+        known = {*range(n_bound), *range(self.n_inputs, len(self._registers))} - made
+        first: list[tuple[Node, list[Step]]] = []
+        later: list[Node] = []
+        for node, steps in self._steps.items():
+            if known.issuperset(node.arguments):
+                known |= {step.target for step in steps}
+                first.append((node, steps))
             else:
-                then.append(step)
-        computed = {step.target: step for step in then}
-        kept = {*self._outputs, *(i for step in then if step.is_view for i in step.arguments)}
+                later.append(node)
+        order = with_loops(later, self._spaces, self._outputs) if has_loops else later
+        loops = tuple(item for item in order if isinstance(item, Loop))
+        then: list[Step | Loop] = []
+        for item in order:
+            then += [item] if isinstance(item, Loop) else self._steps[item]
+        read = (
+            i for step in then if isinstance(step, Step) and step.is_view for i in step.arguments
+        )
+        kept = frozenset((*self._outputs, *read))
+        copied = frozenset(i for i in self._outputs if i in known or i < self.n_inputs)
+        orders = tuple(self._orders(then, loops, frozenset(known), kept))
+        return Plan(n_bound, tuple(first), orders, loops, frozenset(known), kept, copied)
+
+    def _orders(
+        self,
+        then: Sequence[Step | Loop],
+        loops: tuple[Loop, ...],
+        known: frozenset[int],
+        kept: frozenset[int],
+    ) -> Iterator[Order]:
+        """What to call, with registers to overwrite and to empty."""
+        computed = {step.target: step for step in then if isinstance(step, Step)}
+        emptied = {*computed, *(result.place for loop in loops for result in loop.results)}
         last_use = {i: k for k, step in enumerate(then) for i in step.arguments}
-        calls = []
         for k, step in enumerate(then):
-            dead = [i for i in dict.fromkeys(step.arguments) if last_use[i] == k and i in computed]
+            dead = [i for i in dict.fromkeys(step.arguments) if last_use[i] == k and i in emptied]
+            if isinstance(step, Loop):
+                targets = tuple(result.place for result in step.results)
+                places = moving_arguments(step, known)
+                yield loops.index(step), places, targets, without(dead, self._outputs)
+                continue
             places = step.arguments
             if step.full and isinstance(step.function, np.ufunc):
-                free = (i for i in dead if i not in kept and computed[i].full == step.full)
+                free = [
+                    i
+                    for i in dead
+                    if i not in kept and i in computed and computed[i].full == step.full
+                ]
                 # The third positional argument of a ufunc of two is its output.
-                places = (*places, *list(free)[:1])
-            dead = [i for i in dead if i not in self._outputs]
-            calls.append((step.function, places, step.target, tuple(dead)))
-        copied = frozenset(i for i in self._outputs if i not in computed)
-        return Plan(n_bound, tuple(first), tuple(calls), copied)
+                places = (*places, *free[:1])
+            yield step.function, places, (step.target,), without(dead, self._outputs)
+
+
+def running_loops(plan: Plan, registers: Registers) -> list[RunningLoop]:
+    """The plan's loops with memory of their own."""
+    return [RunningLoop(loop, registers, plan.known, plan.fresh) for loop in plan.loops]
+
+
+def without(places: Sequence[int], others: Collection[int]) -> tuple[int, ...]:
+    """The places that are not among the others."""
+    return tuple(i for i in places if i not in others)
 
 
 def full_dimensions(*variables: Variable) -> int:

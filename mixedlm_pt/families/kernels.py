@@ -1,8 +1,9 @@
 """NumPy kernels of the special functions in `scalar`, and the formulas both modules share."""
 
 from collections.abc import Callable, Sequence
-from functools import wraps
+from functools import reduce, wraps
 from math import factorial, log, pi, sqrt
+from operator import add, mul
 from typing import Any
 
 import numpy as np
@@ -19,6 +20,7 @@ BERNOULLI = [1 / 6, -1 / 30, 1 / 42, -1 / 30, 5 / 66, -691 / 2730, 7 / 6, -3617 
 # From 10 on, eight terms of Stirling's series are exact to rounding: the ninth is 0.18 x^-17.
 # NumPy's floats here and below, because PyTensor would store a Python float in single precision.
 STIRLING_FROM = np.float64(10.0)
+STIRLING_STEPS = 10
 # B_2k / (2k (2k - 1)), Abramowitz and Stegun (1964), 6.1.40.
 STIRLING_COEFFICIENTS = [b / (2 * k * (2 * k - 1)) for k, b in enumerate(BERNOULLI, start=1)]
 # Below 0.3, five terms of the series for 1 - t - t / expm1(t) leave a relative error of 1e-15.
@@ -137,29 +139,28 @@ def stirling_series(x: Any, order: int) -> Any:
     return _horner(coefficients, r * r) * r ** (order + 1)
 
 
-def stirling_direct(x: Any, order: int, lib: Any) -> Any:
-    """The same by log-gamma or polygamma of ``lib``, less what Stirling's formula has of it."""
+def stirling_below(x: Any, order: int, log: Callable[[Any], Any]) -> Any:
+    """The same for small x, where the series does not hold, numerical or symbolic.
+
+    Ten steps of ``Gamma(x + 1) = x Gamma(x)`` lead from x to where it does.
+    """
+    y = x + STIRLING_STEPS
+    steps = [x + float(k) for k in range(STIRLING_STEPS)]
     if order == 0:
-        return lib.gammaln(x) - (x - 0.5) * lib.log(x) + x - log(2 * pi) / 2
+        ratio = y**STIRLING_STEPS / reduce(mul, steps)
+        return stirling_series(y, 0) + (x - 0.5) * log(y / x) + log(ratio) - STIRLING_STEPS
+    reciprocals = [1.0 / step for step in steps]
     if order == 1:
-        return lib.psi(x) - lib.log(x) + 0.5 / x
-    return lib.trigamma(x) - 1.0 / x - 0.5 / (x * x)
-
-
-class SciPyFunctions:
-    """What `stirling_direct` needs, numerical."""
-
-    gammaln, psi, log = special.gammaln, special.psi, np.log
-
-    @staticmethod
-    def trigamma(x: FloatArray) -> FloatArray:
-        return special.zeta(2.0, x)
+        return stirling_series(y, 1) + log(y / x) - 0.5 / y + 0.5 / x - reduce(add, reciprocals)
+    squares = reduce(add, [r * r for r in reciprocals])
+    rest = 1.0 / y + 0.5 / (y * y) - 1.0 / x - 0.5 / (x * x)
+    return stirling_series(y, 2) + rest + squares
 
 
 def _stirling(x: FloatArray, order: int) -> FloatArray:
     value = np.asarray(stirling_series(np.maximum(x, STIRLING_FROM), order))
     small = x < STIRLING_FROM
-    value[small] = stirling_direct(x[small], order, SciPyFunctions)
+    value[small] = stirling_below(x[small], order, np.log)
     return value
 
 

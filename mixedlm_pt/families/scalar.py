@@ -25,7 +25,7 @@ from mixedlm_pt.families.kernels import (
     CLOGLOG_SLOPE_FROM,
     STIRLING_FROM,
     bend_series,
-    stirling_direct,
+    stirling_below,
     stirling_series,
 )
 
@@ -75,12 +75,6 @@ optdb.register(
     "fast_run",
     position=1.9,
 )
-
-
-class PyTensorFunctions:
-    """What `stirling_direct` needs, symbolic."""
-
-    gammaln, psi, log, trigamma = pt.gammaln, pt.psi, pt.log, pt.tri_gamma
 
 
 class Sigmoid(SpecialFunction):
@@ -246,7 +240,7 @@ class StirlingError(SpecialFunction):
         low, high = pt.minimum(x, STIRLING_FROM), pt.maximum(x, STIRLING_FROM)
         return pt.switch(
             x < STIRLING_FROM,
-            stirling_direct(low, self.order, PyTensorFunctions),
+            stirling_below(low, self.order, pt.log),
             stirling_series(high, self.order),
         )
 

@@ -1,6 +1,12 @@
 """Pure functions on symbolic variables: predictor, joint density, Laplace and quadrature."""
 
-from mixedlm_pt.graph.laplace import Laplace, laplace, parameter_gradient, profiled_laplace
+from mixedlm_pt.graph.laplace import (
+    Laplace,
+    laplace,
+    mode_equation,
+    parameter_gradient,
+    profiled_laplace,
+)
 from mixedlm_pt.graph.predictor import (
     covariance_factors,
     joint_logp,
@@ -19,6 +25,7 @@ __all__ = [
     "joint_logp",
     "laplace",
     "linear_predictor",
+    "mode_equation",
     "parameter_gradient",
     "profiled_laplace",
     "scaled_design",

@@ -4,7 +4,7 @@ import numpy as np
 import pytensor.tensor as pt
 from pytensor.gradient import disconnected_grad
 
-from mixedlm_pt._typing import Scalar
+from mixedlm_pt._typing import Matrix, Scalar, Vector
 from mixedlm_pt.families.density import derivatives, log_density
 from mixedlm_pt.graph.laplace import mode_equation
 from mixedlm_pt.graph.predictor import linear_predictor, scaled_design
@@ -47,11 +47,21 @@ def adaptive_quadrature(graph: GLMMGraph, n_nodes: int) -> Scalar:
     H = 1.0 + sum_rows(m**2 * observed[:, None], group, q)
 
     nodes = mode[:, None] + x[None, :] * pt.sqrt(2.0 / H)[:, None]
-    node_cols = group * n_nodes + np.arange(n_nodes)[None, :]
-    node_eta = fixed[:, None] + m * rows(nodes.reshape((-1,)), node_cols, q * n_nodes)
-    y, w = graph.y[:, None], graph.w[:, None]
+    # A pair of a row and a node is a row of its own from here on.
+    node = np.arange(n_nodes)[None, :]
+    node_cols = (group * n_nodes + node).reshape((-1, 1))
+    n = graph.y.shape[0]
+    row = (pt.arange(n)[:, None] + pt.zeros_like(node)).reshape((-1, 1))
+
+    def at_nodes(values: Vector) -> Matrix:
+        return rows(values, row, n)
+
+    effects = at_nodes(m[:, 0]) * rows(nodes.reshape((-1,)), node_cols, q * n_nodes)
+    node_eta = (at_nodes(fixed) + effects).sum(axis=1)
+    y, w = at_nodes(graph.y).sum(axis=1), at_nodes(graph.w).sum(axis=1)
     density = log_density(graph.family, y, w, node_eta, graph.phi)
-    f = sum_rows(density, node_cols, q * n_nodes).reshape((q, n_nodes)) - 0.5 * nodes**2
+    sums = sum_rows(density[:, None], node_cols, q * n_nodes)
+    f = sums.reshape((q, n_nodes)) - 0.5 * nodes**2
     log_terms = f + (np.log(weight) + x**2)[None, :]
     highest = disconnected_grad(log_terms.max(axis=1))
     scaled = pt.exp(log_terms - highest[:, None]).sum(axis=1)

@@ -62,9 +62,12 @@ class GLMMGraph:
             w=pt.dvector("w"),
             offset=pt.dvector("offset"),
             X=pt.dmatrix("X"),
-            Z=tuple(pt.dmatrix(f"Z{t}") for t in range(len(model.term_widths))),
+            Z=tuple(
+                pt.tensor(f"Z{t}", dtype="float64", shape=(None, width))
+                for t, width in enumerate(model.term_widths)
+            ),
             index=tuple(
-                pt.tensor(f"index{i}", dtype="int64", shape=(None,) * array.ndim)
+                pt.tensor(f"index{i}", dtype="int64", shape=(None, *array.shape[1:]))
                 for i, array in enumerate(index)
             ),
             beta=pt.dvector("beta"),
