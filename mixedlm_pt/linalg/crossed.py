@@ -22,6 +22,9 @@ type Index = tuple[IntArray, ...]
 
 # A dense product runs about a hundred times as many operations a second as a sparse one.
 DENSE_ADVANTAGE = 100
+# Through dpotri OpenBLAS wakes threads for the smallest matrices, and waits for them where others
+# use the processor.
+POTRI_LEAST = 64
 # Rows of the dense (levels x rest) product that `row_inverse` holds at a time, in numbers.
 CHUNK = 4_000_000
 
@@ -41,9 +44,10 @@ def unpack(
     return L, T, packed[end:].reshape(q, q)
 
 
-def entry_sums(D: FloatArray, M: FloatArray, index: Index, k: int) -> FloatArray:
+def entry_sums(
+    D: FloatArray, M: FloatArray, row_entry: IntArray, entries: int, k: int
+) -> FloatArray:
     """C: sums over rows of ``D_i M_i0 M_ic`` by entry, shape (entries, k)."""
-    row_entry, entries = index[6], len(index[4])
     C = np.zeros((entries, k))
     for a in range(k):
         weighted = D * M[:, a]
@@ -90,7 +94,7 @@ def factor(
     k, q = columns[0], rest_size(index, columns)
     A = tree.cross_products(codes, D, M[:, :k], int(n_levels[0])) + np.eye(k)
     L = tree.cholesky(A)
-    C = entry_sums(D, M, index, k)
+    C = entry_sums(D, M, index[6], len(level), k)
     T = tree.solve_blocks(L[level], C[:, :, None])[:, :, 0]
     try:
         L_rest = sl.cholesky(schur(D, M, C, T, index, q), lower=True, check_finite=False)
@@ -115,6 +119,15 @@ def solve(
     return np.concatenate([(tree.solve_blocks(L, r) - back).reshape(n * k, m), rest])
 
 
+def rest_inverse(L_rest: FloatArray) -> FloatArray:
+    """S^-1 in the lower triangle, C-contiguous as LAPACK's transposed upper one."""
+    if len(L_rest) < POTRI_LEAST:
+        inverse: FloatArray = sl.lapack.dpotrs(L_rest.T, np.eye(len(L_rest)), lower=0)[0].T
+    else:
+        inverse = sl.lapack.dpotri(L_rest.T, lower=0)[0].T
+    return inverse
+
+
 def row_inverse(
     packed: FloatArray, M: FloatArray, index: Index, columns: tuple[int, ...]
 ) -> FloatArray:
@@ -122,7 +135,7 @@ def row_inverse(
     cols, codes, _, start, level, column, row_entry, _, _ = index
     L, T, L_rest = unpack(packed, index, columns)
     n, k, q = L.shape[0], L.shape[1], len(L_rest)
-    inverse = np.tril(sl.lapack.dpotri(L_rest, lower=1)[0])
+    inverse = np.tril(rest_inverse(L_rest))
     inverse += np.tril(inverse, -1).T
     V = np.empty_like(T)
     step = max(1, CHUNK // q)

@@ -17,7 +17,14 @@ from pytensor.graph.basic import Apply
 from pytensor.link.numba.dispatch.basic import register_funcify_default_op_cache_key
 
 from mixedlm_pt._typing import FloatArray, IntArray
-from mixedlm_pt.linalg import numba_crossed, numba_dense, numba_sparse, numba_tree, sparse
+from mixedlm_pt.linalg import (
+    numba_crossed,
+    numba_dense,
+    numba_iterative,
+    numba_sparse,
+    numba_tree,
+    sparse,
+)
 from mixedlm_pt.linalg.ops import Factor, RowInverse, Rows, Solve, SumRows
 
 NUMBA_KERNELS: dict[str, ModuleType] = {
@@ -25,6 +32,7 @@ NUMBA_KERNELS: dict[str, ModuleType] = {
     "crossed": numba_crossed,
     "sparse": numba_sparse,
     "dense": numba_dense,
+    "iterative": numba_iterative,
 }
 
 # PyTensor keeps compiled Ops on disk and finds them by this number: a changed kernel changes it.

@@ -8,11 +8,11 @@ from mixedlm_pt.linalg import sparse
 
 type Index = tuple[IntArray, ...]
 
-apply_blocks = sparse.apply_blocks.compiled
-cholesky_in_place = sparse.cholesky_in_place.compiled
-inverse_on_pattern = sparse.inverse_on_pattern.compiled
-scatter = sparse.scatter.compiled
-solve_in_place = sparse.solve_in_place.compiled
+apply_blocks = sparse.apply_blocks.numba
+cholesky_in_place = sparse.cholesky_in_place.numba
+inverse_on_pattern = sparse.inverse_on_pattern.numba
+scatter = sparse.scatter.numba
+solve_in_place = sparse.solve_in_place.numba
 
 
 @nb.njit(cache=True)
@@ -20,8 +20,16 @@ def factor(
     D: FloatArray, M: FloatArray, index: Index, columns: IntArray
 ) -> tuple[float, FloatArray]:
     """``log|I + sum_i D_i M_i M_i'|`` and the packed factorisation."""
-    packed = scatter(D, M, index[3], index[5])
-    return cholesky_in_place(index[3], index[4], packed), packed
+    start, q = index[3], len(index[3]) - 1
+    L = np.zeros(start[-1])
+    for c in range(q):
+        L[start[c]] = 1.0
+    scatter(D, M, index[5], L)
+    work, waiting, following = np.zeros(q), np.full(q, -1), np.full(q, -1)
+    logdet = cholesky_in_place(start, index[4], L, work, start[:-1] + 1, waiting, following)
+    if np.isnan(logdet):
+        L[:] = np.nan
+    return logdet, L
 
 
 @nb.njit(cache=True)
@@ -41,4 +49,8 @@ def solve(packed: FloatArray, rhs: FloatArray, index: Index, columns: IntArray) 
 @nb.njit(cache=True)
 def row_inverse(packed: FloatArray, M: FloatArray, index: Index, columns: IntArray) -> FloatArray:
     """``(H^-1)_i M_i`` for every row, where ``(H^-1)_i`` is the block of the row's own columns."""
-    return apply_blocks(inverse_on_pattern(index[3], index[4], packed), M, index[5])
+    q = len(index[3]) - 1
+    inverse, R = np.empty(len(packed)), np.zeros(M.shape)
+    inverse_on_pattern(index[3], index[4], packed, np.zeros(q), np.zeros(q), inverse)
+    apply_blocks(inverse, M, index[5], R)
+    return R

@@ -6,7 +6,6 @@ takes its index arrays as inputs, so one compiled graph serves every data set of
 """
 
 from collections.abc import Sequence
-from types import ModuleType
 from typing import Any
 
 import numpy as np
@@ -16,15 +15,8 @@ from pytensor.graph.basic import Apply, Variable
 from pytensor.graph.op import Op
 
 from mixedlm_pt._typing import Matrix, Scalar, Vector
-from mixedlm_pt.linalg import crossed, dense, sparse, tree
+from mixedlm_pt.linalg.kernels import KERNELS
 from mixedlm_pt.linalg.structure import Layout
-
-KERNELS: dict[str, ModuleType] = {
-    "tree": tree,
-    "crossed": crossed,
-    "sparse": sparse,
-    "dense": dense,
-}
 
 
 class Rows(Op):
@@ -128,7 +120,7 @@ class RowInverse(StructuredOp):
 
     def make_node(self, M: Variable, packed: Variable, *index: Variable) -> Apply:
         inputs = [pt.as_tensor_variable(v) for v in (M, packed, *index)]
-        return Apply(self, inputs, [pt.dmatrix()])
+        return Apply(self, inputs, [pt.tensor(dtype="float64", shape=inputs[0].type.shape)])
 
     def perform(self, node: Apply, inputs: Sequence[Any], outputs: list[list[Any]]) -> None:
         M, packed, *index = inputs

@@ -10,51 +10,28 @@ The index is ``(cols, n_levels, order, start, row, row_slot)``: ``order[c]`` is 
 of column c of H, L's pattern is (start, row) in compressed columns, and ``row_slot`` (n, K(K+1)/2)
 says where the product of two columns of a row's design belongs. ``packed`` holds L's values.
 
-The loops have no vectorised form, so they are numba kernels even here.
+The loops have no vectorised form, so they are compiled even for small data.
 """
-
-from collections.abc import Callable
-from functools import cached_property
 
 import numpy as np
 
 from mixedlm_pt._typing import FloatArray, IntArray
+from mixedlm_pt.linalg.loops import Loop
 
 type Index = tuple[IntArray, ...]
 
 
-class Loop[**Arguments, Value]:
-    """A function of loops that numba compiles when it is first called.
-
-    Importing numba takes longer than a small fit, and most models have no sparse structure.
-    """
-
-    def __init__(self, function: Callable[Arguments, Value]) -> None:
-        self.function = function
-
-    @cached_property
-    def compiled(self) -> Callable[Arguments, Value]:
-        """The compiled function, for kernels that call it."""
-        import numba
-
-        compiled: Callable[Arguments, Value] = numba.njit(cache=True)(self.function)
-        return compiled
-
-    def __call__(self, *args: Arguments.args, **kwargs: Arguments.kwargs) -> Value:
-        """Call the compiled function."""
-        return self.compiled(*args, **kwargs)
-
-
 @Loop
-def factor_pattern(start: IntArray, column: IntArray) -> tuple[IntArray, IntArray]:
-    """Pattern of L in compressed columns, diagonal first, from H's lower triangle by rows.
+def elimination_tree(
+    start: IntArray, column: IntArray, parent: IntArray, seen: IntArray, count: IntArray
+) -> None:
+    """Parents in the elimination tree, and numbers below the diagonal of every column of L.
 
     Row i of L holds the columns on the way from H's columns in row i up the elimination tree
-    (Liu 1990, SIAM J. Matrix Anal. Appl. 11, 134-172); a first pass finds the tree and counts.
+    (Liu 1990, SIAM J. Matrix Anal. Appl. 11, 134-172). ``parent`` and ``seen`` hold -1, ``count``
+    zeros.
     """
-    q = len(start) - 1
-    parent, seen, count = np.full(q, -1), np.full(q, -1), np.ones(q, np.int64)
-    for i in range(q):
+    for i in range(len(parent)):
         seen[i] = i
         for s in range(start[i], start[i + 1]):
             j = column[s]
@@ -64,12 +41,19 @@ def factor_pattern(start: IntArray, column: IntArray) -> tuple[IntArray, IntArra
                 seen[j] = i
                 count[j] += 1
                 j = parent[j]
-    factor_start = np.zeros(q + 1, np.int64)
-    for j in range(q):
-        factor_start[j + 1] = factor_start[j] + count[j]
-    row, cursor = np.empty(factor_start[q], np.int64), factor_start[:-1].copy()
-    seen[:] = -1
-    for i in range(q):
+
+
+@Loop
+def list_rows(
+    start: IntArray,
+    column: IntArray,
+    parent: IntArray,
+    seen: IntArray,
+    cursor: IntArray,
+    row: IntArray,
+) -> None:
+    """The rows of L, column by column; ``cursor`` holds where each column starts."""
+    for i in range(len(parent)):
         seen[i], row[cursor[i]] = i, i
         cursor[i] += 1
         for s in range(start[i], start[i + 1]):
@@ -78,14 +62,23 @@ def factor_pattern(start: IntArray, column: IntArray) -> tuple[IntArray, IntArra
                 seen[j], row[cursor[j]] = i, i
                 cursor[j] += 1
                 j = parent[j]
+
+
+def factor_pattern(start: IntArray, column: IntArray) -> tuple[IntArray, IntArray]:
+    """Pattern of L in compressed columns, diagonal first, from H's lower triangle by rows."""
+    parent, seen = np.full((2, len(start) - 1), -1, np.int64)
+    count = np.zeros(len(parent), np.int64)
+    elimination_tree(start, column, parent, seen, count)
+    factor_start = np.concatenate([[0], np.cumsum(count + 1)])
+    row = np.empty(factor_start[-1], np.int64)
+    seen[:] = -1
+    list_rows(start, column, parent, seen, factor_start[:-1].copy(), row)
     return factor_start, row
 
 
 @Loop
-def scatter(D: FloatArray, M: FloatArray, start: IntArray, row_slot: IntArray) -> FloatArray:
-    """Values of ``I + sum_i D_i M_i M_i'`` on the pattern of L."""
-    H = np.zeros(start[-1])
-    H[start[:-1]] = 1.0
+def scatter(D: FloatArray, M: FloatArray, row_slot: IntArray, H: FloatArray) -> None:
+    """Add ``sum_i D_i M_i M_i'`` on the pattern of L."""
     for i in range(M.shape[0]):
         pair = 0
         for a in range(M.shape[1]):
@@ -93,19 +86,25 @@ def scatter(D: FloatArray, M: FloatArray, start: IntArray, row_slot: IntArray) -
             for b in range(a, M.shape[1]):
                 H[row_slot[i, pair]] += weighted * M[i, b]
                 pair += 1
-    return H
 
 
 @Loop
-def cholesky_in_place(start: IntArray, row: IntArray, L: FloatArray) -> float:
+def cholesky_in_place(
+    start: IntArray,
+    row: IntArray,
+    L: FloatArray,
+    work: FloatArray,
+    cursor: IntArray,
+    waiting: IntArray,
+    following: IntArray,
+) -> float:
     """Left-looking Cholesky on a fixed pattern; returns log|H|, NaN if H is not positive definite.
 
     Column k takes part in column j as long as its next unread row is j: `waiting[j]` heads a
-    linked list of those columns and `cursor[k]` is their next unread slot.
+    linked list of those columns and `cursor[k]` is their next unread slot. ``work`` holds zeros,
+    ``cursor`` the slot after every diagonal, ``waiting`` and ``following`` hold -1.
     """
     q = len(start) - 1
-    work, cursor = np.zeros(q), start[:-1] + 1
-    waiting, following = np.full(q, -1), np.full(q, -1)
     logdet = 0.0
     for j in range(q):
         for s in range(start[j], start[j + 1]):
@@ -121,7 +120,6 @@ def cholesky_in_place(start: IntArray, row: IntArray, L: FloatArray) -> float:
                 following[k], waiting[head] = waiting[head], k
             k = after
         if not work[j] > 0.0:
-            L[:] = np.nan
             return np.nan
         diagonal = np.sqrt(work[j])
         logdet += 2.0 * np.log(diagonal)
@@ -137,7 +135,7 @@ def cholesky_in_place(start: IntArray, row: IntArray, L: FloatArray) -> float:
 @Loop
 def solve_in_place(start: IntArray, row: IntArray, L: FloatArray, x: FloatArray) -> None:
     """``x <- (L L')^-1 x`` for x of shape (q, m) in pivot order."""
-    q, m = x.shape
+    q, m = x.shape[0], x.shape[1]
     for j in range(q):
         for c in range(m):
             x[j, c] /= L[start[j]]
@@ -153,12 +151,19 @@ def solve_in_place(start: IntArray, row: IntArray, L: FloatArray, x: FloatArray)
 
 
 @Loop
-def inverse_on_pattern(start: IntArray, row: IntArray, L: FloatArray) -> FloatArray:
-    """Entries of ``(L L')^-1`` on the pattern of L."""
+def inverse_on_pattern(
+    start: IntArray,
+    row: IntArray,
+    L: FloatArray,
+    weight: FloatArray,
+    total: FloatArray,
+    inverse: FloatArray,
+) -> None:
+    """Entries of ``(L L')^-1`` on the pattern of L.
+
+    Outside column j's pattern ``weight`` is zero and nothing reads what ``total`` collects.
+    """
     q = len(start) - 1
-    inverse = np.empty(len(L))
-    # Outside column j's pattern `weight` is zero and nothing reads what `total` collects.
-    weight, total = np.zeros(q), np.zeros(q)
     for j in range(q - 1, -1, -1):
         first, end = start[j], start[j + 1]
         for s in range(first + 1, end):
@@ -176,13 +181,11 @@ def inverse_on_pattern(start: IntArray, row: IntArray, L: FloatArray) -> FloatAr
             own += weight[row[s]] * total[row[s]]
             weight[row[s]] = 0.0
         inverse[first] = own
-    return inverse
 
 
 @Loop
-def apply_blocks(inverse: FloatArray, M: FloatArray, row_slot: IntArray) -> FloatArray:
-    """Product of every row's block of the inverse with its scaled design, shape (n, K)."""
-    R = np.zeros_like(M)
+def apply_blocks(inverse: FloatArray, M: FloatArray, row_slot: IntArray, R: FloatArray) -> None:
+    """Product of every row's block of the inverse with its scaled design, added to R (n, K)."""
     for i in range(M.shape[0]):
         pair = 0
         for a in range(M.shape[1]):
@@ -192,7 +195,6 @@ def apply_blocks(inverse: FloatArray, M: FloatArray, row_slot: IntArray) -> Floa
                 if a != b:
                     R[i, b] += value * M[i, a]
                 pair += 1
-    return R
 
 
 def factor(
@@ -200,8 +202,14 @@ def factor(
 ) -> tuple[float, FloatArray]:
     """``log|I + sum_i D_i M_i M_i'|`` and the packed factorisation."""
     _, _, _, start, row, row_slot = index
-    L = scatter(D, M, start, row_slot)
-    logdet = cholesky_in_place(start, row, L)
+    q = len(start) - 1
+    L = np.zeros(start[-1])
+    L[start[:-1]] = 1.0
+    scatter(np.ascontiguousarray(D), np.ascontiguousarray(M), row_slot, L)
+    waiting, following = np.full((2, q), -1, np.int64)
+    logdet = cholesky_in_place(start, row, L, np.zeros(q), start[:-1] + 1, waiting, following)
+    if np.isnan(logdet):
+        L[:] = np.nan
     return logdet, L
 
 
@@ -210,7 +218,7 @@ def solve(
 ) -> FloatArray:
     """``H^-1 rhs`` for rhs of shape (q, m)."""
     _, _, order, start, row, _ = index
-    x = np.empty_like(rhs)
+    x = np.empty(rhs.shape)
     x[order] = rhs
     solve_in_place(start, row, packed, x)
     return x[order]
@@ -221,4 +229,8 @@ def row_inverse(
 ) -> FloatArray:
     """``(H^-1)_i M_i`` for every row, where ``(H^-1)_i`` is the block of the row's own columns."""
     _, _, _, start, row, row_slot = index
-    return apply_blocks(inverse_on_pattern(start, row, packed), M, row_slot)
+    inverse, (weight, total) = np.empty(len(packed)), np.zeros((2, len(start) - 1))
+    inverse_on_pattern(start, row, packed, weight, total, inverse)
+    R = np.zeros(M.shape)
+    apply_blocks(inverse, np.ascontiguousarray(M), row_slot, R)
+    return R

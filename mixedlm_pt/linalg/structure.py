@@ -5,18 +5,31 @@ from itertools import combinations_with_replacement
 from typing import Any
 
 import numpy as np
-from scipy.sparse import csc_array, eye_array
-from scipy.sparse.linalg import spilu
+import scipy.sparse as sp
 
 from mixedlm_pt._typing import IntArray
+from mixedlm_pt.linalg.iterative_choice import factor_cost, hubs, is_too_large
 from mixedlm_pt.linalg.sparse import factor_pattern
 
 # Above this many columns the dense block of the crossed structure takes too much memory (n^2
-# numbers, 0.5 GB) and time (n^3/3 operations). Below, random crossings fill a sparse factor so far
-# that it is slower: with 5,000 columns of rest 33 s a factorisation against 2.3 s.
+# numbers, 0.5 GB, and as much again for its inverse).
 DENSE_REST_LIMIT = 8000
+# Below this many columns a dense factor takes less than 0.1 s and the fill is not worth a look.
+ANALYSED_REST = 2000
+# LAPACK runs about this many times as many operations a second as the loops of `sparse`.
+DENSE_ADVANTAGE = 12
+# Positions that are marked in a table, for each number that is looked up; else they are sorted.
+TABLE_PER_NUMBER, TABLE_LEAST = 16, 4_000_000
 # Positions in the index of the arrays with one entry, or one row, for every row of the data.
-ROW_ARRAYS = {"tree": (0, 1), "crossed": (0, 1, 6, 8), "sparse": (0, 5), "dense": (0,)}
+ROW_ARRAYS = {
+    "tree": (0, 1),
+    "crossed": (0, 1, 6, 8),
+    "sparse": (0, 5),
+    "dense": (0,),
+    "iterative": (0, 1, 6, 8),
+}
+# Random vectors from which log|H| is estimated where no factorisation fits, and their seed.
+N_PROBES, PROBE_SEED = 32, 20250707
 
 
 @dataclass(frozen=True)
@@ -26,7 +39,8 @@ class Layout:
     Attributes
     ----------
     kind : str
-        ``"tree"`` (one factor, or nested ones), ``"crossed"``, ``"sparse"`` or ``"dense"``.
+        ``"tree"`` (one factor, or nested ones), ``"crossed"``, ``"sparse"``, ``"dense"`` or
+        ``"iterative"``.
     columns : tuple of int
         Number of columns of each grouping factor, by decreasing number of levels.
     n_index : int
@@ -76,8 +90,9 @@ def choose_structure(
     columns: list[int],
     names: list[str],
     kind: str | None = None,
+    n_probes: int = N_PROBES,
 ) -> Structure:
-    """The cheapest structure that is exact for these grouping factors.
+    """The cheapest structure for these grouping factors: an exact one where any fits.
 
     Parameters
     ----------
@@ -88,43 +103,66 @@ def choose_structure(
     names : list of str
         Names of the factors, for the description.
     kind : str, optional
-        Force a structure: ``"crossed"``, ``"sparse"`` and ``"dense"`` are exact for any factors.
+        Force a structure: ``"crossed"``, ``"sparse"`` and ``"dense"`` are exact for any factors;
+        ``"iterative"`` estimates log|H|.
+    n_probes : int
+        Random vectors from which ``"iterative"`` estimates it.
     """
     sizes = np.array(n_levels, np.int64)
     cols = column_positions(codes, sizes, columns)
     q = int(sizes @ np.array(columns))
+    q_rest = q - int(sizes[0]) * columns[0]
     parents = nesting(codes, n_levels)
     if kind is None:
-        is_small = q - n_levels[0] * columns[0] <= DENSE_REST_LIMIT
-        kind = "tree" if parents is not None else "crossed" if is_small else "sparse"
+        is_tree = parents is not None
+        kind = "tree" if is_tree else crossed_kind(cols, q, q_rest)
     if kind == "tree":
         assert parents is not None, "the factors are not nested"
         index: tuple[IntArray, ...] = (cols, codes[0], sizes, *parents)
-    elif kind == "crossed":
-        eliminated = int(sizes[0]) * columns[0]
-        rest = cols[:, columns[0] :] - eliminated
-        index = (
-            cols,
-            codes[0],
-            sizes,
-            *crossed_index(rest, codes[0], int(sizes[0]), q - eliminated),
-        )
+    elif kind in ("crossed", "iterative"):
+        rest = cols[:, columns[0] :] - (q - q_rest)
+        index = (cols, codes[0], sizes, *crossed_index(rest, codes[0], int(sizes[0]), q_rest))
+        if kind == "iterative":
+            index = (*index, probes(q_rest, n_probes))
     elif kind == "sparse":
         index = (cols, sizes, *sparse_index(cols, q))
     else:
         index = (cols, sizes)
+    index = tuple(np.ascontiguousarray(array, np.int64) for array in index)
     layout = Layout(kind, tuple(columns), len(index))
-    return Structure(layout, index, q, describe(kind, n_levels, columns, names))
+    return Structure(layout, index, q, describe(kind, n_levels, columns, names, n_probes))
 
 
-def describe(kind: str, n_levels: list[int], columns: list[int], names: list[str]) -> str:
+def describe(
+    kind: str, n_levels: list[int], columns: list[int], names: list[str], n_probes: int
+) -> str:
     """The structure in words."""
     parts = [f"{name} ({n} x {k})" for name, n, k in zip(names, n_levels, columns, strict=True)]
     if kind == "tree":
         return "block diagonal: " + " nested in ".join(parts)
     if kind == "crossed":
         return f"crossed: {parts[0]} eliminated, dense Cholesky of " + " and ".join(parts[1:])
+    if kind == "iterative":
+        how = f"conjugate gradients with {n_probes} probes"
+        return f"iterative: {parts[0]} eliminated, {how} for " + " and ".join(parts[1:])
     return f"{kind} Cholesky of " + " and ".join(parts)
+
+
+def crossed_kind(cols: IntArray, q: int, q_rest: int) -> str:
+    """The structure of crossed factors."""
+    if is_crossed(cols, q, q_rest):
+        return "crossed"
+    distinct, _ = pair_index(cols, q)
+    has_no_factor = q_rest > DENSE_REST_LIMIT and is_too_large(*np.divmod(distinct, q), q)
+    return "iterative" if has_no_factor else "sparse"
+
+
+def probes(q: int, n: int) -> IntArray:
+    """n vectors of random signs (q, n), always the same; the identity where n is at least q."""
+    if n >= q:
+        return np.eye(q, dtype=np.int64)
+    signs = np.random.default_rng(PROBE_SEED).integers(0, 2, (q, n), np.int64)
+    return 2 * signs - 1
 
 
 def column_positions(codes: list[IntArray], sizes: IntArray, columns: list[int]) -> IntArray:
@@ -149,14 +187,40 @@ def nesting(codes: list[IntArray], n_levels: list[int]) -> list[IntArray] | None
     return parents
 
 
+def is_crossed(cols: IntArray, q: int, q_rest: int) -> bool:
+    """Whether a dense Cholesky of the rest fits and costs less than a sparse one of the whole H.
+
+    A bound tells: to count the sparse operations H has to be ordered, which takes minutes where
+    levels meet at random.
+    """
+    if not ANALYSED_REST < q_rest <= DENSE_REST_LIMIT:
+        return q_rest <= DENSE_REST_LIMIT
+    distinct, _ = pair_index(cols, q)
+    _, work = factor_cost(*np.divmod(distinct, q), q)
+    return bool(q_rest**3 / 6 < DENSE_ADVANTAGE * work)
+
+
+def located(keys: IntArray, size: int) -> tuple[IntArray, IntArray]:
+    """Distinct keys, which are below ``size``, in ascending order, and each key's place in them."""
+    if size > TABLE_PER_NUMBER * keys.size + TABLE_LEAST:
+        distinct, place = np.unique(keys, return_inverse=True)
+        return distinct, place.reshape(keys.shape)
+    occurs = np.zeros(size, bool)
+    occurs[keys.reshape(-1)] = True
+    distinct = np.flatnonzero(occurs)
+    table = np.empty(size, np.int64)
+    table[distinct] = np.arange(len(distinct))
+    return distinct, table[keys]
+
+
 def crossed_index(
     rest: IntArray, codes: IntArray, n_levels: int, q_rest: int
 ) -> tuple[IntArray, ...]:
     """Where each level of factor 0 meets a column of the rest, and where the rest meets itself."""
-    entries, row_entry = np.unique(codes[:, None] * q_rest + rest, return_inverse=True)
-    level, column = entries // q_rest, entries % q_rest
+    entries, row_entry = located(codes[:, None] * q_rest + rest, n_levels * q_rest)
+    level, column = np.divmod(entries, q_rest)
     start = np.searchsorted(level, np.arange(n_levels + 1))
-    return (start, level, column, row_entry.reshape(rest.shape), *pair_index(rest, q_rest))
+    return (start, level, column, row_entry, *pair_index(rest, q_rest))
 
 
 def pair_index(cols: IntArray, stride: int) -> tuple[IntArray, IntArray]:
@@ -165,9 +229,7 @@ def pair_index(cols: IntArray, stride: int) -> tuple[IntArray, IntArray]:
         np.maximum(cols[:, a], cols[:, b]) * stride + np.minimum(cols[:, a], cols[:, b])
         for a, b in combinations_with_replacement(range(cols.shape[1]), 2)
     ]
-    stacked = np.stack(pairs, axis=1)
-    distinct, inverse = np.unique(stacked, return_inverse=True)
-    return distinct, inverse.reshape(stacked.shape)
+    return located(np.stack(pairs, axis=1), stride * stride)
 
 
 def sparse_index(cols: IntArray, q: int) -> tuple[IntArray, ...]:
@@ -176,19 +238,26 @@ def sparse_index(cols: IntArray, q: int) -> tuple[IntArray, ...]:
     order = minimum_degree(distinct // q, distinct % q, q)
     ordered, row_pair = pair_index(order[cols], q)
     # The pairs are sorted by row of H.
-    start, row = factor_pattern(np.searchsorted(ordered // q, np.arange(q + 1)), ordered % q)
+    pair_row, pair_column = np.divmod(ordered, q)
+    start, row = factor_pattern(np.searchsorted(pair_row, np.arange(q + 1)), pair_column)
     column = np.repeat(np.arange(q), np.diff(start))
-    slots = np.searchsorted(column * q + row, (ordered % q) * q + ordered // q)
+    slots = np.searchsorted(column * q + row, pair_column * q + pair_row)
     return order, start, row, slots[row_pair]
 
 
 def minimum_degree(row: IntArray, column: IntArray, q: int) -> IntArray:
-    """Pivot position of every column of H, from SuperLU's minimum degree on the pattern."""
+    """Pivot position of every column of H, from SuperLU's minimum degree on the pattern.
+
+    Hubs go last, without being looked at: with them the search takes hours.
+    """
+    is_hub = hubs(row, column, q)
+    apart = ~(is_hub[row] | is_hub[column])
+    row, column = row[apart], column[apart]
     # An incomplete factorisation that drops everything gives the order without the work of L.
-    below = csc_array((np.full(len(row), 1e-3 / q), (row, column)), shape=(q, q))
-    matrix: Any = below + below.T + eye_array(q)
+    below = sp.csc_array((np.full(len(row), 1e-3 / q), (row, column)), shape=(q, q))
+    matrix: Any = below + below.T + sp.eye_array(q)
     options = {"SymmetricMode": True}
-    lu = spilu(
+    lu = sp.linalg.spilu(
         matrix.tocsc(),
         drop_tol=1.0,
         fill_factor=1.0,
@@ -196,4 +265,6 @@ def minimum_degree(row: IntArray, column: IntArray, q: int) -> IntArray:
         diag_pivot_thresh=0.0,
         options=options,
     )
-    return np.asarray(lu.perm_c, np.int64)
+    order = np.empty(q, np.int64)
+    order[np.lexsort([lu.perm_c, is_hub])] = np.arange(q)
+    return order

@@ -59,6 +59,32 @@ def test_sparse_is_chosen_above_the_limit_of_the_dense_rest(monkeypatch):
     assert chosen.description == "sparse Cholesky of pupil (12 x 1) and class (5 x 2)"
 
 
+@pytest.mark.parametrize(("meets", "kind"), [("neighbours", "sparse"), ("any", "crossed")])
+def test_levels_that_meet_few_others_are_sparse_below_the_limit_too(monkeypatch, meets, kind):
+    monkeypatch.setattr(structure, "ANALYSED_REST", 100)
+    row = np.arange(1200)
+    partner = np.random.default_rng(0).permutation(row) if meets == "any" else row + 1
+    chosen = choose(row // 4, partner // 5 % 240)
+    assert chosen.layout.kind == kind
+
+
+def test_index_arrays_are_contiguous_whatever_the_codes_are():
+    level, column = np.nonzero(np.ones((5, 4)))
+    assert not level.flags.c_contiguous
+    for kind in ("crossed", "sparse", "dense"):
+        assert all(array.flags.c_contiguous for array in choose(level, column, kind=kind).index)
+
+
+@pytest.mark.parametrize("least", [0, 10**6])
+def test_keys_are_found_in_a_table_and_by_sorting(monkeypatch, least):
+    monkeypatch.setattr(structure, "TABLE_PER_NUMBER", 0)
+    monkeypatch.setattr(structure, "TABLE_LEAST", least)
+    keys = np.random.default_rng(0).integers(0, 10**5, (50, 2))
+    distinct, place = structure.located(keys, 10**5)
+    np.testing.assert_array_equal(distinct, np.unique(keys))
+    np.testing.assert_array_equal(distinct[place], keys)
+
+
 def test_nested_factors_stay_a_tree_above_the_limit(monkeypatch):
     monkeypatch.setattr(structure, "DENSE_REST_LIMIT", 1)
     assert choose(LEAF, LEAF // 4).layout.kind == "tree"

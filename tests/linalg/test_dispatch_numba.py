@@ -31,6 +31,7 @@ LAYOUTS = [
     ("crossed", (2, 1, 1)),
     ("sparse", (2, 1)),
     ("dense", (2, 1)),
+    ("iterative", (2, 1)),
 ]
 
 

@@ -5,22 +5,25 @@ import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from mixedlm_pt.linalg import KERNELS
+from mixedlm_pt.linalg import KERNELS, compiled_crossed
 from tests.linalg.problems import KINDS, Problem, information, problems
 
-ALL_KINDS = [*KINDS, "dense"]
+# Every structure in NumPy and, where there is one, as compiled loops.
+ALL_KINDS = [*KINDS, "dense", "compiled tree", "compiled crossed"]
 
 
-def kernels_of(problem, kind):
-    structure = problem.structure(kind)
-    return KERNELS[kind], structure.index, structure.layout.columns
+def kernels_of(problem, name):
+    kind = name.removeprefix("compiled ")
+    structure, kernels = problem.structure(kind), KERNELS[kind]
+    module = kernels.arrays if kind == name else kernels.loops
+    return module, structure.index, structure.layout.columns
 
 
 @pytest.mark.parametrize("kind", ALL_KINDS)
 @settings(max_examples=150)
 @given(data=st.data())
 def test_structure_equals_dense_linear_algebra(kind, data):
-    problem = data.draw(problems(kind))
+    problem = data.draw(problems(kind.removeprefix("compiled ")))
     kernels, index, columns = kernels_of(problem, kind)
     H, cols = information(problem), index[0]
     inverse = np.linalg.inv(H)
@@ -37,7 +40,7 @@ def test_structure_equals_dense_linear_algebra(kind, data):
 @pytest.mark.parametrize("kind", ALL_KINDS)
 @given(data=st.data())
 def test_logdet_is_nan_exactly_where_h_is_indefinite(kind, data):
-    problem = data.draw(problems(kind))
+    problem = data.draw(problems(kind.removeprefix("compiled ")))
     problem.D -= data.draw(st.floats(0.0, 1.0))
     smallest = np.linalg.eigvalsh(information(problem))[0]
     assume(abs(smallest) > 1e-8)
@@ -60,7 +63,28 @@ def test_logdet_is_nan_where_h_is_singular_or_not_a_number(kind, d):
 
 def first_pivot_is_one_plus(d, kind):
     """Three rows of which the first alone makes H's first pivot."""
-    codes = [np.array([0, 1, 1])] + [np.array([0, 0, 0])] * (kind != "tree")
+    codes = [np.array([0, 1, 1])] + [np.array([0, 0, 0])] * ("tree" not in kind)
     M = np.ones((3, len(codes)))
     M[0, 1:] = 0.0
     return Problem(codes, [1] * len(codes), np.array([d, 1.0, 1.0]), M, np.random.default_rng(0))
+
+
+@pytest.mark.parametrize("share", [1.0, 0.9])
+@pytest.mark.parametrize("k", [1, 2])
+def test_dense_products_over_levels_equal_those_over_pairs(monkeypatch, share, k):
+    rng = np.random.default_rng(0)
+    level, column = np.nonzero(rng.random((40, 12)) < share)
+    D, M = rng.gamma(1.0, size=len(level)), rng.normal(size=(len(level), k + 1))
+    problem = Problem([level, column], [k, 1], D, M, rng)
+    index, columns = problem.structure("crossed").index, (k, 1)
+    assert not compiled_crossed.is_dense(index, 12)
+    by_pair = compiled_crossed.factor(D, M, index, columns)
+    rows = compiled_crossed.row_inverse(by_pair[1], M, index, columns)
+    monkeypatch.setattr(compiled_crossed, "DENSE_LEAST", 0)
+    monkeypatch.setattr(compiled_crossed, "CHUNK", 100)
+    assert compiled_crossed.is_dense(index, 12)
+    logdet, packed = compiled_crossed.factor(D, M, index, columns)
+    np.testing.assert_allclose(logdet, by_pair[0], rtol=1e-12)
+    np.testing.assert_allclose(logdet, np.linalg.slogdet(information(problem))[1], rtol=1e-12)
+    R = compiled_crossed.row_inverse(packed, M, index, columns)
+    np.testing.assert_allclose(R, rows, rtol=1e-9, atol=1e-12)
