@@ -1,6 +1,6 @@
 """The frozen record of a fit: model, estimates and how they were found. It has no verbs."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any, Self
@@ -9,7 +9,8 @@ import numpy as np
 
 from mixedlm_pt._typing import BoolArray, FloatArray
 from mixedlm_pt.compile import Approximation, CompiledModel, compile_model
-from mixedlm_pt.design import Design
+from mixedlm_pt.design import Design, Response
+from mixedlm_pt.errors import EstimationError
 from mixedlm_pt.estimation import (
     Estimate,
     GlmerControl,
@@ -19,6 +20,7 @@ from mixedlm_pt.estimation import (
     Start,
     fit_model,
 )
+from mixedlm_pt.estimation.batch import chunk_size, fit_responses, is_batchable
 from mixedlm_pt.families import Family
 from mixedlm_pt.model import GLMM
 
@@ -270,3 +272,59 @@ def refitted[AnyFit: Fit](
         has_covariance=has_covariance,
     )
     return fit.replace(model=model, estimate=estimate, messages=())
+
+
+def refitted_together[AnyFit: Fit](
+    fit: AnyFit,
+    model: GLMM,
+    responses: Sequence[Response],
+    *,
+    start: Start | None = None,
+    has_covariance: bool = True,
+) -> Iterator[AnyFit | EstimationError]:
+    """`refitted` for each of many responses of one model, evaluated together.
+
+    Where there is no batched method (nAGQ = 0, another optimiser or backend, no ``start``, other
+    weights than the model's), and where it does not reach the maximum, they are fitted one by one.
+
+    Parameters
+    ----------
+    fit, start, has_covariance
+        As in `refitted`.
+    model : GLMM
+        Its own response does not matter.
+    responses : sequence of Response
+        On the rows of the model.
+
+    Yields
+    ------
+    Fit or EstimationError
+        In the order of the responses; none depends on the others.
+    """
+    w, size = model.design.response.weights, chunk_size(model, fit.approximation)
+    can_batch = is_batchable(model, fit.approximation, fit.control, fit.backend)
+    for first in range(0, len(responses), size):
+        chunk = responses[first : first + size]
+        together = [r for r in chunk if np.array_equal(r.weights, w)] if can_batch else []
+        found: dict[int, Estimate | None] = {}
+        if together and start is not None:
+            estimates = fit_responses(
+                model,
+                np.stack([response.y for response in together]),
+                fit.approximation,
+                fit.control,
+                start,
+                backend=fit.backend,
+                has_covariance=has_covariance,
+            )
+            found = {id(r): e for r, e in zip(together, estimates, strict=True)}
+        for response in chunk:
+            own = model.with_design(replace(model.design, response=response))
+            estimate = found.get(id(response))
+            if estimate is not None:
+                yield fit.replace(model=own, estimate=estimate, messages=())
+                continue
+            try:
+                yield refitted(fit, own, start=start, has_covariance=has_covariance)
+            except EstimationError as error:
+                yield error

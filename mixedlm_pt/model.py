@@ -10,7 +10,7 @@ import numpy as np
 from mixedlm_pt.covariance import Covariance, Unstructured
 from mixedlm_pt.design import Design
 from mixedlm_pt.families import Family
-from mixedlm_pt.linalg import Structure, choose_structure
+from mixedlm_pt.linalg import N_PROBES, Structure, choose_structure
 
 
 @dataclass(frozen=True, eq=False)
@@ -27,11 +27,17 @@ class GLMM:
         With its link; ``family.estimates_phi`` says whether phi is a parameter.
     covariances : tuple of Covariance
         One structure a term; unstructured by default.
+    algebra : str, optional
+        Structure of ``H`` for several grouping factors, see `choose_structure`.
+    n_probes : int
+        Random vectors, where it is the iterative one.
     """
 
     design: Design
     family: Family
     covariances: tuple[Covariance, ...] = field(default=())
+    algebra: str | None = None
+    n_probes: int = N_PROBES
 
     def __post_init__(self) -> None:
         if not self.covariances:
@@ -103,6 +109,8 @@ class GLMM:
             n_levels=[f.n_levels for f in factors],
             columns=[sum(self.term_widths[t] for t in ts) for ts in self.factor_terms],
             names=[f.name for f in factors],
+            kind=self.algebra if len(factors) > 1 else None,
+            n_probes=self.n_probes,
         )
 
     @property

@@ -16,7 +16,7 @@ from mixedlm_pt.bayes.pymc_model import PosteriorModel, build_pymc, join
 from mixedlm_pt.bayes.sampling import starting_values
 from mixedlm_pt.compile.backends import NUMPY
 from mixedlm_pt.errors import EstimationError
-from mixedlm_pt.estimation import OPTIMIZERS, Objective
+from mixedlm_pt.estimation import Objective, quasi_newton
 from mixedlm_pt.fit import Fit
 
 if TYPE_CHECKING:
@@ -127,7 +127,7 @@ def penalized_fit(fit: Fit, priors: Priors) -> Fit:
         return value, -(scale.T @ gradient)
 
     z = np.zeros(len(coordinates.start))
-    OPTIMIZERS["quasi-newton"](criterion, z, TOL, MAXFUN)
+    quasi_newton(criterion, z, TOL, MAXFUN)
     if best is None:
         raise EstimationError("the posterior density cannot be evaluated at the ML estimates.")
     beta, theta, log_phi = objective.split(best.par)

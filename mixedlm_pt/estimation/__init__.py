@@ -13,7 +13,7 @@ from mixedlm_pt.estimation.focus import (
 from mixedlm_pt.estimation.maximum_likelihood import Estimate, Outcome, fit_model
 from mixedlm_pt.estimation.mode import ModeFinder
 from mixedlm_pt.estimation.objective import Evaluation, Objective, ProfiledObjective
-from mixedlm_pt.estimation.optimizers import OPTIMIZERS
+from mixedlm_pt.estimation.optimizers import OPTIMIZERS, quasi_newton
 from mixedlm_pt.estimation.profile_point import Point
 from mixedlm_pt.estimation.start import Start
 
@@ -37,4 +37,5 @@ __all__ = [
     "focus_on_correlation",
     "focus_on_dispersion",
     "focus_on_sd",
+    "quasi_newton",
 ]

@@ -8,8 +8,9 @@ import numpy as np
 from mixedlm_pt._typing import FloatArray
 from mixedlm_pt.compile import Approximation
 from mixedlm_pt.errors import EstimationError
+from mixedlm_pt.estimation.boundary import lambda_columns
 from mixedlm_pt.estimation.focus import Focus
-from mixedlm_pt.estimation.maximum_likelihood import Estimate, lambda_columns
+from mixedlm_pt.estimation.maximum_likelihood import Estimate
 from mixedlm_pt.estimation.objective import Objective, ProfiledObjective
 from mixedlm_pt.estimation.optimizers import SUFFICIENT, shorten
 from mixedlm_pt.estimation.profile_point import Point, curvature_after

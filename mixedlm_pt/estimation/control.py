@@ -7,8 +7,12 @@ import numpy as np
 
 from mixedlm_pt.errors import ArgumentError, unknown_name
 from mixedlm_pt.estimation.optimizers import OPTIMIZERS
+from mixedlm_pt.linalg import N_PROBES
 
 LAPLACE_WEIGHTS = ("observed", "expected")
+# Fewer tell nothing about their own error.
+LEAST_PROBES = 4
+STRUCTURES = ("auto", "crossed", "sparse", "iterative")
 
 
 @dataclass(frozen=True)
@@ -31,6 +35,13 @@ class GlmerControl:
         not canonical. For canonical links both are the same number.
     nAGQ0initStep : bool
         Start beta at the joint mode of the penalised fit (True) or at the GLM's estimate.
+    structure : {"auto", "crossed", "sparse", "iterative"}
+        Linear algebra of several grouping factors. ``"crossed"`` (dense Cholesky of all but the
+        largest factor) and ``"sparse"`` (sparse Cholesky) are exact; ``"iterative"`` takes neither
+        their memory nor their time, and estimates log-determinants by random probes, always the
+        same ones. ``"auto"`` is exact wherever that is feasible; docs/large_crossed.md has numbers.
+    n_probes : int
+        Random probes of ``"iterative"``. Four times as many halve the Monte-Carlo error, or better.
     check_conv : float
         `ConvergenceWarning` where the log-likelihood could still gain more than this.
     check_singular : bool
@@ -47,6 +58,8 @@ class GlmerControl:
     tol: float = 1e-9
     laplace_weights: str = "observed"
     nAGQ0initStep: bool = True
+    structure: str = "auto"
+    n_probes: int = N_PROBES
     check_conv: float = 1e-4
     check_singular: bool = True
 
@@ -56,9 +69,14 @@ class GlmerControl:
             raise unknown_name("optimizer", self.optimizer, OPTIMIZERS)
         if self.laplace_weights not in LAPLACE_WEIGHTS:
             raise unknown_name("laplace_weights", self.laplace_weights, LAPLACE_WEIGHTS)
-        is_integer = isinstance(self.maxfun, Integral) and not isinstance(self.maxfun, bool)
-        if not (is_integer and self.maxfun > 0):
+        if self.structure not in STRUCTURES:
+            raise unknown_name("structure", self.structure, STRUCTURES)
+        if not (is_integer(self.maxfun) and self.maxfun > 0):
             raise ArgumentError(f"maxfun is {self.maxfun!r}; it must be a positive integer.")
+        if not (is_integer(self.n_probes) and self.n_probes >= LEAST_PROBES):
+            raise ArgumentError(
+                f"n_probes is {self.n_probes!r}; it must be an integer from {LEAST_PROBES}."
+            )
         for name in ("tol", "check_conv"):
             value = getattr(self, name)
             if not (isinstance(value, Real) and 0.0 < float(value) < np.inf):
@@ -67,3 +85,8 @@ class GlmerControl:
             value = getattr(self, name)
             if not isinstance(value, bool | np.bool_):
                 raise ArgumentError(f"{name} is {value!r}; it must be True or False.")
+
+
+def is_integer(value: object) -> bool:
+    """Whether a value is an integer, and no truth value."""
+    return isinstance(value, Integral) and not isinstance(value, bool)

@@ -1,34 +1,140 @@
 """Observed information of all parameters, by differences of the exact gradient."""
 
+from dataclasses import replace
+from functools import cached_property
+
 import numpy as np
 
 from mixedlm_pt._typing import FloatArray
-from mixedlm_pt.estimation.objective import Objective
+from mixedlm_pt.estimation.mode import BetaBlock, Mode
+from mixedlm_pt.estimation.objective import Evaluation, Objective
 
-# In standard errors. The truncation error is of order STEP^2 = 1e-6 and so is the rounding error
-# of gradients that are good to 1e-9.
-STEP = 1e-3
+# Length of a difference in standard errors, times the square root of the number of rows: so
+# grows the rounding error of a gradient, and so fall third derivatives.
+STEP = 3e-8
+# Where the two values of an entry of the information disagree by more than this share, third
+# derivatives are felt, which differences to the other side cancel; or rounding errors, which
+# count for less in longer differences.
+ASYMMETRY = 3e-6
+LONGER = 30.0
 
 
-def information(objective: Objective, par: FloatArray, scale: FloatArray) -> FloatArray:
-    """Negative Hessian of the log-likelihood in scaled coordinates.
+class Neighbourhood:
+    """Gradients next to an evaluation, without a search for the mode.
+
+    By the implicit function theorem the mode moves by ``H^-1`` times the change of the mode
+    equation ``Lambda'Z' score - u`` at fixed u. What this misses is of second order, like the
+    truncation error of a difference quotient.
 
     Parameters
     ----------
     objective : Objective
-    par : array, shape (n_par,)
+    at : Evaluation
+    """
+
+    def __init__(self, objective: Objective, at: Evaluation) -> None:
+        self.objective, self.at, self.finder = objective, at, objective.finder
+        objective.beta, objective.u = at.mode.beta, at.mode.u
+        self.step = STEP * float(np.sqrt(objective.model.n))
+        self.M, self.score, self.D = self.density(at.par)
+        self.pull = self.finder.transpose_product(self.M, self.score)
+        _, self.packed = self.finder.factor(self.D, self.M)
+
+    def density(self, par: FloatArray) -> tuple[FloatArray, FloatArray, FloatArray]:
+        """M, score and information by row at other parameters where the mode has not moved."""
+        beta, theta, log_phi = self.objective.split(par)
+        M = self.finder.scaled_design(theta)
+        eta = self.finder.linear_predictor(beta, self.at.mode.u, M)
+        _, score, D = self.finder.density(eta, log_phi)
+        return M, score, D
+
+    @cached_property
+    def block(self) -> BetaBlock | None:
+        """beta's part of the joint information, where beta moves with the mode."""
+        moves_beta = self.objective.moves_beta and self.objective.model.p
+        return self.finder.newton_block(self.M, self.packed, self.D) if moves_beta else None
+
+    def mode(self, beta: FloatArray, M: FloatArray, score: FloatArray) -> Mode:
+        """Where the mode moves to."""
+        mode, r = self.at.mode, self.finder.transpose_product(M, score) - self.pull
+        if self.block is None:
+            step = self.finder.solve(self.packed, r[:, None])[:, 0]
+            return replace(mode, beta=beta, u=mode.u + step)
+        r_beta = self.finder.X.T @ (score - self.score)
+        step_beta, step_u = self.finder.solve_joint(self.packed, self.block, r_beta, r)
+        return replace(mode, beta=mode.beta + step_beta, u=mode.u + step_u)
+
+    def gradient(self, par: FloatArray) -> FloatArray:
+        """Gradient of the log-likelihood at parameters next to those of the evaluation."""
+        self.objective.n_nearby += 1
+        M, score, _ = self.density(par)
+        beta, theta, log_phi = self.objective.split(par)
+        return self.objective.evaluate(theta, log_phi, M, self.mode(beta, M, score))[1]
+
+    def slopes(self, directions: FloatArray, longer: float = 1.0) -> FloatArray:
+        """Derivatives of the negative gradient in the columns of ``directions`` (n_par, m).
+
+        One-sided differences, each ``longer`` steps long; shape (m, n_par).
+        """
+        h = longer * self.step
+        moved = [self.gradient(self.at.par + h * direction) for direction in directions.T]
+        return (self.at.gradient - np.reshape(moved, directions.T.shape)) / h
+
+    def beta_information(self) -> FloatArray:
+        """Information of beta in the joint density of (beta, u), shape (p, p)."""
+        return self.finder.beta_information(self.M, self.packed, self.D)[0]
+
+
+def information(nearby: Neighbourhood, scale: FloatArray) -> FloatArray:
+    """Negative Hessian of the log-likelihood in scaled coordinates.
+
+    Parameters
+    ----------
+    nearby : Neighbourhood
     scale : array, shape (n_par, n_free)
         Directions to differentiate in, about one standard error long.
 
     Returns
     -------
     array, shape (n_free, n_free)
-        NaN where the criterion cannot be evaluated next to ``par``.
+        NaN where the criterion cannot be evaluated nearby.
     """
-    n = scale.shape[1]
-    H = np.empty((n, n))
-    for j in range(n):
-        ahead = objective(par + STEP * scale[:, j]).gradient
-        behind = objective(par - STEP * scale[:, j]).gradient
-        H[j] = -(ahead - behind) @ scale / (2.0 * STEP)
+    if not nearby.objective.model.q:
+        size = np.sqrt((scale**2).sum(axis=1))
+        return scale.T @ partial_information(nearby, size) @ scale
+    H = nearby.slopes(scale) @ scale
+    if roughness(H) > ASYMMETRY:
+        H = 0.5 * (H + nearby.slopes(scale, -1.0) @ scale)
+    if roughness(H) > ASYMMETRY:
+        sides = nearby.slopes(scale, LONGER) + nearby.slopes(scale, -LONGER)
+        H = min(H, 0.5 * sides @ scale, key=roughness)
+    return 0.5 * (H + H.T)
+
+
+def roughness(H: FloatArray) -> float:
+    """How far the information is from symmetric, as a share."""
+    unit = np.sqrt(np.abs(np.diag(H)))
+    return float((np.abs(H - H.T) / np.outer(unit, unit)).max(initial=0.0))
+
+
+def partial_information(nearby: Neighbourhood, size: FloatArray) -> FloatArray:
+    """Negative Hessian of the log-likelihood without differences along beta, (n_par, n_par).
+
+    The rows of theta and log phi are exact. For beta's block the information of the joint density
+    of (beta, u) stands in, which leaves out how the log-determinant bends with beta; in a GLM
+    there is none.
+
+    Parameters
+    ----------
+    nearby : Neighbourhood
+    size : array, shape (n_par,)
+        Standard errors, about; zero where a parameter is held fixed.
+    """
+    first = nearby.objective.theta_slice.start
+    H, rows = np.zeros((len(size), len(size))), np.flatnonzero(size)
+    rows = rows[rows >= first]
+    H[rows] = nearby.slopes(np.diag(size)[:, rows]) / size[rows, None]
+    H[:first, first:] = H[first:, :first].T
+    if first:
+        H[:first, :first] = nearby.beta_information()
     return 0.5 * (H + H.T)

@@ -1,34 +1,24 @@
 """From a model to its estimates: start, optimise, settle the boundary, information, polish."""
 
-from collections.abc import Callable
-from dataclasses import dataclass
-from operator import attrgetter
+from dataclasses import dataclass, replace
 
 import numpy as np
-import scipy.linalg as sl
 
-from mixedlm_pt._typing import BoolArray, FloatArray, IntArray
+from mixedlm_pt._typing import BoolArray, FloatArray
 from mixedlm_pt.compile import Approximation
-from mixedlm_pt.errors import EstimationError
+from mixedlm_pt.estimation.boundary import (
+    free_parameters,
+    settle_boundary,
+    settle_limit,
+    with_positive_diagonal,
+)
 from mixedlm_pt.estimation.centring import centred
 from mixedlm_pt.estimation.control import GlmerControl
-from mixedlm_pt.estimation.coordinates import Coordinates
-from mixedlm_pt.estimation.hessian import information
 from mixedlm_pt.estimation.objective import Evaluation, Objective, ProfiledObjective
-from mixedlm_pt.estimation.optimizers import OPTIMIZERS
+from mixedlm_pt.estimation.polish import Curvature, polish
+from mixedlm_pt.estimation.search import Progress, optimise, search_tol
 from mixedlm_pt.estimation.start import Start, beside_zero, starting_values
 from mixedlm_pt.model import GLMM
-
-# A standard deviation below this share of its own standard error at the start is tried at zero.
-NEAR_ZERO = 0.1
-# A variance component at zero may cost this much log-likelihood: rounding error, no more.
-ZERO_COST = 1e-7
-# A shape whose likelihood does not fall within this factor (its logarithm) is at its limit.
-SHAPE_SHIFT = float(np.log(1e3))
-# Negative curvature at a stationary point: leave it this often before giving up.
-MAX_RESTARTS = 3
-
-type Progress = Callable[[int, float], None]
 
 
 @dataclass(frozen=True, eq=False)
@@ -47,7 +37,8 @@ class Outcome:
     n_evaluations : int
         Values with gradient that the optimiser asked for.
     n_hessian : int
-        Further ones for the information and the final Newton step.
+        Gradients beside these for the curvature, each without a search for the mode, and values
+        with gradient after the last Newton steps.
     n_newton : int
         Iterations of all inner Newton searches together.
     on_boundary : array of bool, shape (n_par,)
@@ -86,6 +77,9 @@ class Estimate:
     outcome : Outcome
     restart : Start
         The estimates as starting values of a fit to similar data, in their own standard errors.
+    loglik_se : float
+        Monte-Carlo standard error of ``loglik``; 0 where the linear algebra is exact, see
+        ``GlmerControl(structure=)``.
     """
 
     beta: FloatArray
@@ -97,25 +91,7 @@ class Estimate:
     covariance_rx: FloatArray
     outcome: Outcome
     restart: Start
-
-
-@dataclass(frozen=True, eq=False)
-class Curvature:
-    """The observed information at an optimum, as far as it is known.
-
-    Attributes
-    ----------
-    free : array of bool, shape (n_par,)
-        Parameters that are not on the boundary.
-    scale : array, shape (n_par, n_free), optional
-        Directions, about one standard error long.
-    H : array, shape (n_free, n_free), optional
-        Information in these directions.
-    """
-
-    free: BoolArray
-    scale: FloatArray | None = None
-    H: FloatArray | None = None
+    loglik_se: float = 0.0
 
 
 # Where the criterion overflows it is not finite, and the optimiser rejects the step.
@@ -162,7 +138,9 @@ def fit_model(
         best, _, _ = climb(eased, given, control, progress)
         start = centring.back(eased.full(best))
         objective.n_evaluations, objective.n_newton = eased.n_evaluations, eased.n_newton
-    best, initial, message = climb(objective, start, control, progress)
+        objective.n_nearby = eased.n_nearby
+    search = replace(control, tol=search_tol(model, control)) if has_covariance else control
+    best, initial, message = climb(objective, start, search, progress)
     n_evaluations = objective.n_evaluations
     best, is_limit = settle_limit(objective, best)
     curvature = Curvature(free_parameters(objective, best, is_limit))
@@ -179,151 +157,16 @@ def climb(
 ) -> tuple[Evaluation, Start, str]:
     """From the start to the optimum, its boundary settled; with the start and the last message."""
     if isinstance(start, Start):
-        initial = start
+        initial, is_scaled = start, True
         objective.beta, objective.u = initial.beta, initial.u
     else:
         initial = starting_values(objective, start, joint_mode=control.nAGQ0initStep)
-    best, message = optimise(objective, initial.par, initial, control, progress)
+        is_scaled = False
+    best, message = optimise(
+        objective, initial.par, initial, control, progress, is_scaled=is_scaled
+    )
     best = settle_boundary(objective, with_positive_diagonal(objective, best), initial.scale)
     return best, initial, message
-
-
-def optimise(
-    objective: Objective,
-    par: FloatArray,
-    initial: Start,
-    control: GlmerControl,
-    progress: Progress | None = None,
-) -> tuple[Evaluation, str]:
-    """Run the optimiser of ``control`` from ``par`` in coordinates scaled as at the start."""
-    coordinates = Coordinates.at(par, initial)
-    best: Evaluation | None = None
-
-    def criterion(z: FloatArray) -> tuple[float, FloatArray]:
-        nonlocal best
-        evaluation = objective(coordinates.par(z))
-        if best is None or evaluation.loglik > best.loglik:
-            best = evaluation
-        if progress is not None:
-            progress(objective.n_evaluations, evaluation.loglik)
-        return -evaluation.loglik, -coordinates.gradient(evaluation.par, evaluation.gradient)
-
-    z = np.zeros(len(par))
-    found = OPTIMIZERS[control.optimizer](criterion, z, control.tol, control.maxfun)
-    if best is None or not np.isfinite(best.loglik):
-        raise EstimationError(
-            "the log-likelihood cannot be evaluated at the starting values; give start=, rescale "
-            "the predictors or choose another link."
-        )
-    return best, found.message
-
-
-def lambda_columns(objective: Objective) -> list[IntArray]:
-    """Positions in par of every column of Lambda whose sign is free, its diagonal first."""
-    model, offset = objective.model, objective.theta_slice.start
-    parts = zip(model.covariances, model.term_widths, model.theta_slices, strict=True)
-    return [offset + part.start + column for cov, k, part in parts for column in cov.columns(k)]
-
-
-def with_positive_diagonal(objective: Objective, best: Evaluation) -> Evaluation:
-    """The same covariance with every column of Lambda turned so that its diagonal is positive."""
-    par = best.par.copy()
-    for column in lambda_columns(objective):
-        if par[column[0]] < 0.0:
-            par[column] *= -1.0
-    return best if np.array_equal(par, best.par) else objective(par)
-
-
-def settle_boundary(objective: Objective, best: Evaluation, scale: FloatArray) -> Evaluation:
-    """Put covariance parameters exactly at zero where that costs no log-likelihood.
-
-    At zero the gradient vanishes by symmetry, so the test is the value itself.
-    """
-    size = np.sqrt((scale**2).sum(axis=1))
-    for diagonal, *_ in lambda_columns(objective):
-        if 0.0 < best.par[diagonal] < NEAR_ZERO * size[diagonal]:
-            par = best.par.copy()
-            par[diagonal] = 0.0
-            at_zero = objective(par)
-            if at_zero.loglik >= best.loglik - ZERO_COST:
-                best = at_zero
-    return best
-
-
-def settle_limit(objective: Objective, best: Evaluation) -> tuple[Evaluation, bool]:
-    """Whether a shape runs to infinity or zero, and then an evaluation further on.
-
-    Counts that are not overdispersed want a negative binomial with an infinite theta, a Poisson.
-    """
-    family = objective.model.family
-    if not family.estimates_phi or family.phi_scales_variance:
-        return best, False
-    for shift in (SHAPE_SHIFT, -SHAPE_SHIFT):
-        par = best.par.copy()
-        par[-1] += shift
-        beyond = objective(par)
-        if beyond.loglik >= best.loglik - ZERO_COST:
-            return beyond, True
-    return best, False
-
-
-def polish(
-    objective: Objective,
-    best: Evaluation,
-    initial: Start,
-    control: GlmerControl,
-    is_limit: bool,
-) -> tuple[Evaluation, Curvature]:
-    """Newton step with the exact information; leave a saddle point along its negative curvature."""
-    for _ in range(MAX_RESTARTS):
-        free = free_parameters(objective, best, is_limit)
-        scale = tempered(objective, best, initial.scale)[:, free]
-        H = information(objective, best.par, scale)
-        if not np.isfinite(H).all():
-            break
-        values, vectors = np.linalg.eigh(H)
-        if values.min(initial=np.inf) > 0.0:
-            step = vectors @ ((vectors.T @ (scale.T @ best.gradient)) / values)
-            moved = objective(best.par + scale @ step)
-            if moved.loglik >= best.loglik - ZERO_COST:
-                best = moved
-            break
-        direction = scale @ vectors[:, 0]
-        sides = (objective(best.par + sign * direction) for sign in (1.0, -1.0))
-        left = max(sides, key=attrgetter("loglik"))
-        if left.loglik <= best.loglik:
-            break
-        best, _ = optimise(objective, left.par, initial, control)
-        best = with_positive_diagonal(objective, best)
-    return best, Curvature(free, scale, H)
-
-
-def is_definite(H: FloatArray) -> bool:
-    """Whether a symmetric matrix is finite and positive definite."""
-    return bool(np.isfinite(H).all() and np.linalg.eigvalsh(H).min(initial=np.inf) > 0.0)
-
-
-def free_parameters(objective: Objective, best: Evaluation, is_limit: bool) -> BoolArray:
-    """The parameters that are not on the boundary, shape (n_par,)."""
-    free = np.ones(len(best.par), np.bool_)
-    free[[i for i, *_ in lambda_columns(objective) if best.par[i] == 0.0]] = False
-    free[-1:] &= not is_limit
-    return free
-
-
-def tempered(objective: Objective, best: Evaluation, scale: FloatArray) -> FloatArray:
-    """Directions shortened to what the linear predictor spans at the optimum.
-
-    Under separation the standard error at the start is thousands of times that; a difference
-    quotient over such a step says nothing about the curvature.
-    """
-    if objective.moves_beta or not objective.model.p:
-        return scale
-    X, p = objective.finder.X, objective.model.p
-    span = 1.0 + np.abs(X @ best.mode.beta).max()
-    reach = np.abs(X @ scale[:p]).max(axis=0)
-    shortened: FloatArray = scale / np.maximum(reach / span, 1.0)
-    return shortened
 
 
 def summarise(
@@ -336,16 +179,15 @@ def summarise(
     n_evaluations: int,
 ) -> Estimate:
     """Estimates with their covariance and the convergence measures."""
-    n_hessian = objective.n_evaluations - n_evaluations
+    n_hessian = objective.n_nearby + objective.n_evaluations - n_evaluations
     covariance = np.full((len(best.par), len(best.par)), np.nan)
     covariance_rx = np.full((objective.model.p,) * 2, np.nan)
     decrement, has_information = np.nan, False
-    units, free, scale, H = initial.scale.copy(), curvature.free, curvature.scale, curvature.H
-    if H is not None:
+    units, free = initial.scale.copy(), curvature.free
+    if curvature.is_known:
         covariance_rx = objective.conditional_covariance(best)
-    if scale is not None and H is not None and is_definite(H):
-        has_information = True
-        root = scale[free] @ sl.inv(sl.cholesky(H, lower=True)).T
+    if curvature.root is not None:
+        has_information, root = True, curvature.root[free]
         covariance[np.ix_(free, free)] = root @ root.T
         units[np.ix_(free, free)] = root
         projected = root.T @ best.gradient[free]
@@ -371,4 +213,5 @@ def summarise(
             has_information=has_information,
         ),
         restart=beside_zero(Start(best.par, units, initial.bend, best.mode.beta, best.mode.u)),
+        loglik_se=objective.loglik_se(best) if curvature.is_known else 0.0,
     )

@@ -1,6 +1,6 @@
 """Joint mode by damped Newton, outside the graph."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
 
@@ -8,7 +8,7 @@ import numpy as np
 import scipy.linalg as sl
 
 from mixedlm_pt._typing import FloatArray, IntArray
-from mixedlm_pt.compile import BoundFunction, CompiledModel
+from mixedlm_pt.compile import BoundFunction, CompiledModel, Known
 from mixedlm_pt.linalg import KERNELS
 from mixedlm_pt.model import GLMM
 
@@ -57,6 +57,26 @@ class Step:
 
 
 @dataclass(frozen=True, eq=False)
+class Joint:
+    """The joint density of (y, u) at one point.
+
+    Attributes
+    ----------
+    value : float
+        ``log p(y | u) - u'u / 2``.
+    score, D : arrays, shape (n,)
+        Derivative in eta, and observed information.
+    r : array, shape (q,)
+        ``Lambda'Z' score - u``, its derivative in u.
+    """
+
+    value: float
+    score: FloatArray
+    D: FloatArray
+    r: FloatArray
+
+
+@dataclass(frozen=True, eq=False)
 class BetaBlock:
     """beta's part of the joint information of (beta, u).
 
@@ -79,6 +99,8 @@ class ModeFinder:
         response = model.design.response
         self.model, self.compiled = model, compiled
         self.y, self.w = response.y, response.weights
+        # What the functions of these data share.
+        self.known: Known = {}
         self.X, self.offset = model.design.X, model.design.offset
         self.structure = model.structure
         self.columns = () if self.structure is None else self.structure.layout.columns
@@ -111,13 +133,13 @@ class ModeFinder:
         return product
 
     def factor(self, D: FloatArray, M: FloatArray) -> tuple[float, FloatArray]:
-        """``log|H|`` and the packed factorisation; NaN if H is not positive definite.
+        """What `solve` needs, packed, after a number that is NaN if H is not positive definite.
 
         A design without columns (a GLM) has the empty H.
         """
         if self.structure is None or self.kernels is None or not M.shape[1]:
             return 0.0, np.empty(0)
-        factored: tuple[float, FloatArray] = self.kernels.factor(
+        factored: tuple[float, FloatArray] = self.kernels.prepare(
             D, M, self.structure.index, self.columns
         )
         return factored
@@ -143,28 +165,26 @@ class ModeFinder:
         product: FloatArray = self.kernels.row_inverse(packed, M, index, self.columns)
         return product
 
-    def step(
-        self, M: FloatArray, u: FloatArray, score: FloatArray, D: FloatArray, move_beta: bool
-    ) -> Step:
+    def step(self, M: FloatArray, joint: Joint, move_beta: bool) -> Step:
         """Newton step with information D, or with its positive part where that is indefinite.
 
         With the positive part H and the Schur complement of beta are positive definite, so the
         step still ascends.
         """
+        D, r = joint.D, joint.r
         logdet, packed = self.factor(D, M)
         if not np.isfinite(logdet):
             D = np.maximum(D, 0.0)
             _, packed = self.factor(D, M)
-        r = self.transpose_product(M, score) - u
         if not (move_beta and self.model.p):
             step = self.solve(packed, r[:, None])[:, 0]
             return Step(np.zeros(self.model.p), step, float(step @ r))
         block = self.newton_block(M, packed, D)
         if block is None and (D < 0.0).any():
-            return self.step(M, u, score, np.maximum(D, 0.0), move_beta)
+            return self.step(M, replace(joint, D=np.maximum(D, 0.0)), move_beta)
         if block is None:
-            return Step(np.zeros(self.model.p), np.zeros_like(u), np.nan)
-        r_beta = self.X.T @ score
+            return Step(np.zeros(self.model.p), np.zeros_like(r), np.nan)
+        r_beta = self.X.T @ joint.score
         step_beta, step_u = self.solve_joint(packed, block, r_beta, r)
         return Step(step_beta, step_u, float(step_beta @ r_beta + step_u @ r))
 
@@ -237,9 +257,10 @@ class ModeFinder:
         best_beta, best_u, best_value, lowest = beta, u, -np.inf, -np.inf
         step, length = None, 1.0
         for n_newton in range(1, MAX_NEWTON + 1):
-            eta = self.linear_predictor(beta, u, M)
-            logp, score, D = self.density(eta, log_phi)
-            value = float(logp.sum() - 0.5 * u @ u)
+            if move_beta or n_newton == 1:
+                fixed = self.offset + self.X @ beta
+            joint = self.joint(fixed, M, u, log_phi)
+            value = joint.value
             if not (np.isfinite(value) and value >= lowest):
                 if step is None and u.any():
                     u = best_u = np.zeros_like(u)
@@ -249,7 +270,7 @@ class ModeFinder:
                     return Mode(best_beta, best_u, best_value, np.nan, n_newton, False)
                 beta, u = best_beta + length * step.beta, best_u + length * step.u
                 continue
-            step, length = self.step(M, u, score, D, move_beta), 1.0
+            step, length = self.step(M, joint, move_beta), 1.0
             best_beta, best_u, best_value = beta, u, value
             lowest = value - ROUNDING * abs(value)
             if not np.isfinite(step.decrement):
@@ -258,6 +279,14 @@ class ModeFinder:
             if step.decrement < tol:
                 return Mode(beta, u, value, step.decrement, n_newton, True)
         return Mode(best_beta, best_u, best_value, np.nan, MAX_NEWTON, False)
+
+    def joint(self, fixed: FloatArray, M: FloatArray, u: FloatArray, log_phi: float) -> Joint:
+        """Joint density at ``eta = fixed + M u`` with what a Newton step needs."""
+        if M.shape[1]:
+            value, *parts = self.bound_joint(M, u, fixed, np.asarray(log_phi))
+            return Joint(float(value), *parts)
+        logp, score, D = self.density(fixed, log_phi)
+        return Joint(float(logp.sum()), score, D, np.zeros(len(u)))
 
     def working_information(self, eta: FloatArray, log_phi: float) -> FloatArray:
         """Information of every row in eta, (n,), that the Laplace approximation has."""
@@ -276,7 +305,13 @@ class ModeFinder:
     @cached_property
     def bound_density(self) -> BoundFunction:
         """``(eta, log_phi) -> (log density, score, observed information)`` of these data."""
-        return self.compiled.density.bind(self.y, self.w)
+        return self.compiled.density.bind(self.y, self.w, known=self.known)
+
+    @cached_property
+    def bound_joint(self) -> BoundFunction:
+        """`CompiledModel.joint` of these data."""
+        assert self.structure is not None
+        return self.compiled.joint.bind(self.y, self.w, self.structure.cols, known=self.known)
 
     @cached_property
     def bound_design(self) -> BoundFunction:

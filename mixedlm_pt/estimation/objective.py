@@ -1,5 +1,6 @@
 """The criterion as a function of one parameter vector, with the mode warm-started."""
 
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -42,8 +43,11 @@ class Objective:
     ----------
     u : array, shape (q,)
         Last mode found.
-    n_evaluations, n_newton : int
-        Evaluations of the criterion, and of the density in the searches for the mode.
+    theta : array, shape (n_theta,), optional
+        Where it was found.
+    n_evaluations, n_newton, n_nearby : int
+        Evaluations of the criterion, of the density in the searches for the mode, and gradients
+        without such a search.
     """
 
     moves_beta = False
@@ -53,8 +57,10 @@ class Objective:
         self.compiled = compile_model(model, approximation, backend)
         self.finder = ModeFinder(model, self.compiled)
         self.beta, self.u = np.zeros(model.p), np.zeros(model.q)
+        self.theta: FloatArray | None = None
         self.n_evaluations = 0
         self.n_newton = 0
+        self.n_nearby = 0
 
     @property
     def theta_slice(self) -> slice:
@@ -74,7 +80,7 @@ class Objective:
         self.n_evaluations += 1
         beta, theta, log_phi = self.split(par)
         M = self.finder.scaled_design(theta)
-        mode = self.find_mode(beta, M, log_phi)
+        mode = self.find_mode(beta, theta, M, log_phi)
         loglik, gradient = -np.inf, np.full(len(par), np.nan)
         if mode.converged:
             loglik, gradient = self.evaluate(theta, log_phi, M, mode)
@@ -82,15 +88,23 @@ class Objective:
             loglik, gradient = -np.inf, np.full(len(par), np.nan)
         return Evaluation(par, float(loglik), gradient, mode)
 
-    def find_mode(self, beta: FloatArray, M: FloatArray, log_phi: float) -> Mode:
-        """Mode from the last one found, or from u = 0 where that fails."""
-        for u in (self.u, np.zeros_like(self.u)):
+    def find_mode(self, beta: FloatArray, theta: FloatArray, M: FloatArray, log_phi: float) -> Mode:
+        """Mode from the last one found, or from other points where that fails."""
+        for u in self.starts(theta):
             mode = self.finder.find(beta, M, log_phi, u, move_beta=self.moves_beta)
             self.n_newton += mode.n_newton
             if mode.converged:
-                self.beta, self.u = mode.beta, mode.u
+                self.beta, self.theta, self.u = mode.beta, theta, mode.u
                 break
         return mode
+
+    def starts(self, theta: FloatArray) -> Iterator[FloatArray]:
+        """Where to look for the mode: the same u, the same b, u = 0."""
+        yield self.u
+        if self.theta is not None and np.isfinite(theta).all():
+            factors = self.compiled.covariance_factors
+            yield with_same_effects(self.model, self.u, factors(self.theta), factors(theta))
+        yield np.zeros_like(self.u)
 
     def evaluate(
         self, theta: FloatArray, log_phi: float, M: FloatArray, mode: Mode
@@ -102,7 +116,8 @@ class Objective:
     @cached_property
     def bound_criterion(self) -> BoundFunction:
         """``(beta, theta, log_phi, u) -> (log-likelihood, gradient)`` of these data."""
-        return self.compiled.value_and_gradient.bind(*data_of(self.model))
+        data = data_of(self.model)
+        return self.compiled.value_and_gradient.bind(*data, known=self.finder.known)
 
     def full(self, best: Evaluation) -> FloatArray:
         """(beta, theta, log phi), shape (n_par,), whichever of them ``par`` holds."""
@@ -124,6 +139,18 @@ class Objective:
         _, packed = self.finder.factor(D, M)
         block = self.finder.beta_block(M, packed, D)
         return np.full((self.model.p,) * 2, np.nan) if block is None else block.covariance
+
+    def loglik_se(self, best: Evaluation) -> float:
+        """Monte-Carlo standard error of the log-likelihood; 0 where log|H| is exact."""
+        structure = self.model.structure
+        if structure is None or self.finder.kernels is None:
+            return 0.0
+        _, theta, log_phi = self.split(best.par)
+        M = self.finder.scaled_design(theta)
+        eta = self.finder.linear_predictor(best.mode.beta, best.mode.u, M)
+        D = self.finder.working_information(eta, log_phi)
+        index, columns = structure.index, structure.layout.columns
+        return 0.5 * self.finder.kernels.logdet_se(D, M, index, columns)
 
 
 class ProfiledObjective(Objective):
@@ -155,3 +182,17 @@ class ProfiledObjective(Objective):
     def full_covariance(self, covariance: FloatArray, conditional: FloatArray) -> FloatArray:
         """As lme4 for nAGQ = 0: beta's covariance is the conditional one."""
         return sl.block_diag(conditional, covariance)
+
+
+def with_same_effects(
+    model: GLMM, u: FloatArray, old: Sequence[FloatArray], new: Sequence[FloatArray]
+) -> FloatArray:
+    """Spherical effects (q,) with another Lambda for the same b; ``old`` and ``new`` by term."""
+    maps = [np.linalg.lstsq(b, a, rcond=None)[0] for a, b in zip(old, new, strict=True)]
+    moved = u.copy()
+    for part, terms, grouping in zip(
+        model.u_slices, model.factor_terms, model.design.factors, strict=True
+    ):
+        by_level = moved[part].reshape(grouping.n_levels, -1)
+        by_level[:] = by_level @ sl.block_diag(*(maps[t] for t in terms)).T
+    return moved

@@ -1,12 +1,12 @@
 """Where a profile starts: modes, standard errors and curvature in the coordinates of a focus."""
 
 import numpy as np
-import scipy.linalg as sl
 
 from mixedlm_pt._typing import FloatArray
 from mixedlm_pt.compile import CompiledModel
 from mixedlm_pt.estimation.focus import HALF_TURN, Focus
 from mixedlm_pt.estimation.maximum_likelihood import Estimate
+from mixedlm_pt.estimation.objective import with_same_effects
 
 # No standard error of a logarithm is longer.
 LONGEST_LOG = 2.0
@@ -18,19 +18,8 @@ def starting_effects(
     """The mode of u in the equivalent model, shape (q,), at the coordinates x of the estimates."""
     model, factors = focus.model, compiled.covariance_factors
     theta = focus.par(x)[model.p : model.p + model.n_theta]
-    u = estimate.u.copy()
-    maps = [
-        np.linalg.lstsq(new, A @ old, rcond=None)[0]
-        for A, old, new in zip(
-            focus.centring.A, factors(estimate.theta), factors(theta), strict=True
-        )
-    ]
-    for part, terms, grouping in zip(
-        model.u_slices, model.factor_terms, model.design.factors, strict=True
-    ):
-        by_level = u[part].reshape(grouping.n_levels, -1)
-        by_level[:] = by_level @ sl.block_diag(*(maps[t] for t in terms)).T
-    return u
+    pairs = zip(focus.centring.A, factors(estimate.theta), strict=True)
+    return with_same_effects(model, estimate.u, [A @ old for A, old in pairs], factors(theta))
 
 
 def longest_units(focus: Focus, estimate: Estimate) -> FloatArray:

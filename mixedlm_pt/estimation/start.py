@@ -10,13 +10,21 @@ from mixedlm_pt._typing import FloatArray
 from mixedlm_pt.design import GroupingFactor
 from mixedlm_pt.errors import EstimationError
 from mixedlm_pt.estimation.objective import Objective
+from mixedlm_pt.model import GLMM
 
 # A variance component that looks like zero starts at this share of a level's own sampling
 # variance: zero itself is a stationary point of the criterion.
 SMALLEST_SHARE = 0.1
-# Newton decrement of the searches here: the optimiser goes on from where they stop, and where the
-# response is completely separated a tighter one sends beta to where it has no information left.
+# Newton decrement by row of the searches here: the optimiser goes on from where they stop, and
+# where the response is completely separated a tighter one sends beta to where it has no
+# information left.
 START_TOL = 1e-4
+# Longest steps of a log variance and of log phi: the expansions around the present values say
+# little about what is further away.
+LONGEST_SCORING = 2.0
+LONGEST_PHI = 1.0
+# No standard error of a logarithm is longer: where a shape runs to infinity its likelihood is flat.
+WIDEST_PHI = 2.0
 
 
 @dataclass(frozen=True, eq=False)
@@ -45,7 +53,7 @@ class Start:
 def starting_values(
     objective: Objective, given: FloatArray | None = None, *, joint_mode: bool = True
 ) -> Start:
-    """GLM, then moments for the variance components, then the joint mode of (beta, u).
+    """GLM, moments for the variance components, joint mode of (beta, u), a step of Fisher scoring.
 
     Parameters
     ----------
@@ -64,11 +72,14 @@ def starting_values(
     beta, log_phi = glm_start(objective)
     theta, theta_scale, theta_bend = moment_start(objective, beta, log_phi)
     M, u = finder.scaled_design(theta), np.zeros(model.q)
-    mode = finder.find(beta, M, log_phi, u, move_beta=joint_mode, tol=START_TOL)
+    tol = START_TOL * model.n
+    mode = finder.find(beta, M, log_phi, u, move_beta=joint_mode, tol=tol)
+    if mode.converged and model.family.estimates_phi:
+        log_phi = dispersion_start(objective, finder.linear_predictor(mode.beta, mode.u, M))
+        mode = finder.find(mode.beta, M, log_phi, mode.u, move_beta=joint_mode, tol=tol)
     if mode.converged:
         beta, u = mode.beta, mode.u
     eta = finder.linear_predictor(beta, u, M)
-    log_phi, phi_scale = dispersion_start(objective, eta)
     D = np.maximum(finder.density(eta, log_phi)[2], 0.0)
     _, packed = finder.factor(D, M)
     block = finder.beta_block(M, packed, D)
@@ -82,9 +93,13 @@ def starting_values(
             "the information of the fixed effects is singular at the starting values; rescale the "
             "predictors or give start=."
         )
+    N = finder.row_inverse(packed, M)
+    if mode.converged:
+        theta, theta_scale, u = scored(model, theta, theta_scale, u, M, D[:, None] * N)
     scale = sl.block_diag(sl.cholesky(block.covariance, lower=True), np.diag(theta_scale))
     par = np.concatenate([beta, theta])
     if model.family.estimates_phi:
+        log_phi, phi_scale = dispersion_step(objective, eta, log_phi, (M * N).sum(axis=1))
         par, scale = np.append(par, log_phi), sl.block_diag(scale, np.array([[phi_scale]]))
     bend = np.full(len(par), np.inf)
     bend[model.p : model.p + model.n_theta] = theta_bend
@@ -121,8 +136,8 @@ def glm_start(objective: Objective) -> tuple[FloatArray, float]:
     eta = finder.offset + finder.X @ beta
     if not np.isfinite(finder.density(eta, 0.0)[0]).all():
         eta = np.full(model.n, constant)
-    log_phi, _ = dispersion_start(objective, eta)
-    mode = finder.find(beta, empty, log_phi, u, move_beta=True, tol=START_TOL)
+    log_phi = dispersion_start(objective, eta)
+    mode = finder.find(beta, empty, log_phi, u, move_beta=True, tol=START_TOL * model.n)
     if not np.isfinite(mode.value):
         raise EstimationError(
             "the log density cannot be evaluated at the starting values; give start= or "
@@ -131,20 +146,40 @@ def glm_start(objective: Objective) -> tuple[FloatArray, float]:
     return mode.beta, log_phi
 
 
-def dispersion_start(objective: Objective, eta: FloatArray) -> tuple[float, float]:
-    """log phi that maximises the density at eta, and its standard error there."""
+def dispersion_start(objective: Objective, eta: FloatArray) -> float:
+    """log phi that maximises the density at eta."""
     fixed_phi, finder = objective.model.family.fixed_phi, objective.finder
     if fixed_phi is not None:
-        return float(np.log(fixed_phi)), 1.0
+        return float(np.log(fixed_phi))
 
     def deviance(value: float) -> float:
         total = float(finder.density(eta, value)[0].sum())
         return -total if np.isfinite(total) else np.inf
 
-    best = scipy.optimize.minimize_scalar(deviance, bracket=(0.0, 1.0), tol=1e-3)
+    return float(scipy.optimize.minimize_scalar(deviance, bracket=(0.0, 1.0), tol=1e-3).x)
+
+
+def dispersion_step(
+    objective: Objective, eta: FloatArray, log_phi: float, leverage: FloatArray
+) -> tuple[float, float]:
+    """log phi after a Newton step of the Laplace criterion at eta, and its standard error.
+
+    ``leverage`` (n,), the diagonal of ``M H^-1 M'``, is the derivative of ``log|H|`` in the
+    information of each row.
+    """
+
+    def criterion(value: float) -> float:
+        logp, _, D = objective.finder.density(eta, value)
+        return float((logp - 0.5 * leverage * D).sum())
+
     h = 0.1
-    curvature = (deviance(best.x + h) - 2.0 * best.fun + deviance(best.x - h)) / h**2
-    return float(best.x), float(curvature**-0.5) if curvature > 0.0 else 1.0
+    behind, here, ahead = (criterion(log_phi + step) for step in (-h, 0.0, h))
+    curvature = (2.0 * here - behind - ahead) / h**2
+    if not curvature > 0.0:
+        return log_phi, 1.0
+    step = (ahead - behind) / (2.0 * h * curvature)
+    moved = log_phi + min(max(step, -LONGEST_PHI), LONGEST_PHI)
+    return moved, min(curvature**-0.5, WIDEST_PHI)
 
 
 def moment_start(
@@ -178,6 +213,53 @@ def moment_start(
             for r, position in enumerate(where[1:], start=c + 1):
                 scale[position] = (told[:, r] * share[:, c]).sum() ** -0.5
     return theta, scale, bend
+
+
+def scored(
+    model: GLMM,
+    theta: FloatArray,
+    scale: FloatArray,
+    u: FloatArray,
+    M: FloatArray,
+    DN: FloatArray,
+) -> tuple[FloatArray, FloatArray, FloatArray]:
+    """theta after a step of Fisher scoring at the mode, its standard error, and u for the same b.
+
+    With the information by row held, the gradient of the Laplace criterion in Lambda of a term,
+    times ``Lambda'``, is ``sum_j u_j u_j' - R_j``, where ``R_j = I - (H^-1)_jj`` is what the data
+    tell about level j; the variance of its entries is about ``sum_j r_j r_j'`` with r the diagonal
+    of R. Its rows sum to R: ``M' DN`` with ``N = M H^-1``, each (n, K).
+    """
+    theta, scale, u = theta.copy(), scale.copy(), u.copy()
+    place = 0
+    for part, terms, grouping in zip(
+        model.u_slices, model.factor_terms, model.design.factors, strict=True
+    ):
+        by_level, first = u[part].reshape(grouping.n_levels, -1), place
+        for t in terms:
+            k, where = model.term_widths[t], model.theta_slices[t].start
+            m, dn = M[:, place : place + k], DN[:, place : place + k]
+            v = by_level[:, place - first : place - first + k]
+            place += k
+            R, r = m.T @ dn, level_sums(grouping, m * dn)
+            variance = r.T @ r
+            if not (np.isfinite(variance).all() and variance.all()):
+                continue
+            values, vectors = np.linalg.eigh((v.T @ v - 0.5 * (R + R.T)) / variance)
+            growth = np.exp(np.clip(values, -LONGEST_SCORING, LONGEST_SCORING))
+            root = np.linalg.cholesky((vectors * growth) @ vectors.T)
+            # The same b, so that the same eta: there the density can be evaluated.
+            v[:] = np.linalg.solve(root, v.T).T
+            columns = [where + column for column in model.covariances[t].columns(k)]
+            Lambda = np.zeros((k, k))
+            for c, column in enumerate(columns):
+                Lambda[c:, c] = theta[column]
+            Lambda = Lambda @ root
+            for c, column in enumerate(columns):
+                theta[column] = Lambda[c:, c]
+                scale[column] = np.diag(Lambda)[c:] / np.sqrt(variance[c, c:])
+                scale[column[0]] /= np.sqrt(2.0)
+    return theta, scale, u
 
 
 def level_sums(grouping: GroupingFactor, values: FloatArray) -> FloatArray:
