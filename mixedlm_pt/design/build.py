@@ -2,8 +2,6 @@
 
 from collections.abc import Mapping
 
-import numpy as np
-
 from mixedlm_pt._typing import FloatArray, IntArray
 from mixedlm_pt.design.coding import Columns, choose_contrast, model_columns
 from mixedlm_pt.design.contrasts import Contrast
@@ -17,7 +15,7 @@ from mixedlm_pt.design.response import (
     refuse_constant,
     response_values,
 )
-from mixedlm_pt.design.rows import omitted_rows
+from mixedlm_pt.design.rows import complete_rows, omitted_rows
 from mixedlm_pt.design.table import Table
 from mixedlm_pt.design.types import Design, Specification
 from mixedlm_pt.design.values import Factor, Value
@@ -81,15 +79,19 @@ def build_design(
     names = column_names([*nodes, *_node(offset_argument)], table)
     column_names(_node(w_argument), table)
     omitted = omitted_rows(table, names, na_action)
-    frame = Frame(parsed, Evaluator(table, {}, {}), ~omitted)
+    frame = Frame(parsed, Evaluator(table, {}, {}), complete_rows(omitted))
 
     values = frame.predictors(parsed.bars)
     codings = _codings(values, contrasts or {})
     columns = model_columns(parsed.fixed, values, codings, frame.n)
     kept = _independent(columns)
+    used = columns.of(kept)
+    groups = {bar.group.name: bar.group for bar in parsed.bars}
     parts = frame.groups(parsed.bars)
-    grouping = {b.group.name: grouping_factor(b.group, parts[b.group.name]) for b in parsed.bars}
-    factors, terms = random_terms(parsed.bars, grouping, values, codings, frame.n)
+    grouping = {name: grouping_factor(group, parts[name]) for name, group in groups.items()}
+    factors, terms = random_terms(
+        parsed.bars, grouping, values, codings, frame.n, known={parsed.fixed: columns}
+    )
     observed = response_values(frame, family, w_argument.is_given)
     w = _prior_weights(frame, w_argument)
     response = check_response(observed, w, parsed.response_text, frame.index, family)
@@ -97,14 +99,14 @@ def build_design(
     return Design(
         formula=formula,
         response=response,
-        X=np.ascontiguousarray(columns.matrix[:, kept]),
-        coef_names=tuple(columns.names[k] for k in kept),
-        assign=columns.assign[kept],
+        X=used.matrix,
+        coef_names=used.names,
+        assign=used.assign,
         term_labels=parsed.fixed.labels,
         offset=frame.offset(offset_argument),
         factors=factors,
         terms=terms,
-        dropped=tuple(name for k, name in enumerate(columns.names) if k not in kept),
+        dropped=columns.without(kept),
         index=frame.index,
         full_index=table.index,
         omitted=omitted,
@@ -130,7 +132,8 @@ def _node(argument: PerRow) -> list[Node]:
 
 def _prior_weights(frame: Frame, argument: PerRow) -> FloatArray:
     w = frame.numbers(argument, default=1.0)
-    check_weights(w, frame.index)
+    if argument.is_given:
+        check_weights(w, frame.index)
     return w
 
 
@@ -151,7 +154,7 @@ def _codings(values: Mapping[str, Value], contrasts: Mapping[str, object]) -> di
 
 def _independent(columns: Columns) -> IntArray:
     kept = independent_columns(columns.matrix)
-    dropped = [name for k, name in enumerate(columns.names) if k not in kept]
+    dropped = columns.without(kept)
     if dropped:
         is_one = len(dropped) == 1
         warn(

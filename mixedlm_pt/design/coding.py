@@ -1,8 +1,9 @@
 """Columns of a model matrix from terms, by R's coding rule and with R's names."""
 
 import itertools
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -10,6 +11,9 @@ from mixedlm_pt._typing import FloatArray, IntArray
 from mixedlm_pt.design.contrasts import Contrast, dummies, make_contrast, polynomial, treatment
 from mixedlm_pt.design.values import Basis, Factor, Value
 from mixedlm_pt.formula import Terms, deparse
+
+# Rows of a model matrix that are filled together: all their columns stay in the cache.
+ROWS_AT_ONCE = 1 << 12
 
 
 @dataclass(frozen=True, eq=False)
@@ -19,6 +23,7 @@ class Columns:
     Attributes
     ----------
     matrix : array, shape (n, p)
+        C-contiguous, in memory of its own.
     names : tuple of str, length p
     assign : array of int64, shape (p,)
         Which term a column belongs to, 0 for the intercept.
@@ -27,6 +32,42 @@ class Columns:
     matrix: FloatArray
     names: tuple[str, ...]
     assign: IntArray
+
+    def of(self, kept: IntArray) -> "Columns":
+        """Some of the columns; the same matrix where that is all."""
+        if len(kept) == len(self.names):
+            return self
+        matrix = np.ascontiguousarray(self.matrix[:, kept])
+        return Columns(matrix, tuple(self.names[k] for k in kept), self.assign[kept])
+
+    def without(self, kept: IntArray) -> tuple[str, ...]:
+        """Names of the other columns."""
+        positions = set(kept.tolist())
+        return tuple(name for k, name in enumerate(self.names) if k not in positions)
+
+
+@dataclass(frozen=True, eq=False)
+class Variable:
+    """One variable of a term: numbers, or a factor and its coding.
+
+    Attributes
+    ----------
+    values : array, shape (n,) or (n, k); or codes of int64, shape (n,)
+    names : tuple of str, length k
+        What R appends to its name for each column.
+    coding : array, shape (n_levels, k), optional
+        For codes.
+    """
+
+    values: FloatArray | IntArray
+    names: tuple[str, ...]
+    coding: FloatArray | None = None
+
+    def columns(self, rows: slice) -> FloatArray:
+        """Its columns at some rows, shape (m, k)."""
+        part: Any = self.values[rows]
+        columns: FloatArray = part[:, None] if part.ndim == 1 else part
+        return columns if self.coding is None else self.coding[part]
 
 
 def dummy_coded(terms: Terms, is_factor: Mapping[str, bool]) -> set[tuple[int, str]]:
@@ -82,38 +123,50 @@ def model_columns(
         Number of rows.
     """
     full = dummy_coded(terms, {name: isinstance(v, Factor) for name, v in values.items()})
-    blocks: list[FloatArray] = [np.ones((n, 1))] if terms.intercept else []
+    blocks: list[list[Variable]] = []
     names: list[str] = ["(Intercept)"] if terms.intercept else []
     assign: list[int] = [0] if terms.intercept else []
     for t, term in enumerate(terms.terms):
-        block, term_names = np.ones((n, 1)), [""]
+        block, term_names = [], [""]
         for atom in term:
             label = deparse(atom)
-            factor_block, suffixes = _variable(
-                values[label], contrasts.get(label), (t, label) in full, n
-            )
+            variable = _variable(values[label], contrasts.get(label), (t, label) in full)
+            block.append(variable)
             # The first variable runs fastest, as in R.
-            block = (factor_block[:, :, None] * block[:, None, :]).reshape(n, -1)
             term_names = [
                 f"{name}:{label}{suffix}" if name else f"{label}{suffix}"
-                for suffix in suffixes
+                for suffix in variable.names
                 for name in term_names
             ]
         blocks.append(block)
         names.extend(term_names)
-        assign.extend([t + 1] * block.shape[1])
-    matrix = np.ascontiguousarray(np.hstack(blocks)) if blocks else np.empty((n, 0))
+        assign.extend([t + 1] * len(term_names))
+    matrix = filled(blocks, n, int(terms.intercept), len(names))
     return Columns(matrix, tuple(names), np.array(assign, dtype=np.int64))
 
 
-def _variable(
-    value: Value, contrast: Contrast | None, is_full: bool, n: int
-) -> tuple[FloatArray, tuple[str, ...]]:
-    """Columns of one variable and what R appends to its name for each."""
+def filled(blocks: Sequence[Sequence[Variable]], n: int, first: int, p: int) -> FloatArray:
+    """The matrix (n, p) of the products of every block's variables, after ``first`` ones."""
+    matrix = np.empty((n, p))
+    for top in range(0, n, ROWS_AT_ONCE):
+        rows = slice(top, top + ROWS_AT_ONCE)
+        part, left = matrix[rows], first
+        part[:, :first] = 1.0
+        for block in blocks:
+            columns = block[0].columns(rows)
+            for variable in block[1:]:
+                product = variable.columns(rows)[:, :, None] * columns[:, None, :]
+                columns = product.reshape(len(part), -1)
+            part[:, left : left + columns.shape[1]] = columns
+            left += columns.shape[1]
+    return matrix
+
+
+def _variable(value: Value, contrast: Contrast | None, is_full: bool) -> Variable:
     if isinstance(value, Factor):
         coding = dummies(value.labels) if is_full or contrast is None else contrast
-        return coding.matrix[value.codes], coding.names
+        return Variable(value.codes, coding.names, coding.matrix)
     if isinstance(value, Basis):
         # R names the columns of a matrix only if there are several.
-        return value.values, value.names if len(value.names) > 1 else ("",)
-    return np.asarray(value, dtype=np.float64).reshape(n, 1), ("",)
+        return Variable(value.values, value.names if len(value.names) > 1 else ("",))
+    return Variable(np.asarray(value, dtype=np.float64), ("",))

@@ -11,8 +11,9 @@ import numpy as np
 from mixedlm_pt._typing import FloatArray
 from mixedlm_pt.design.contrasts import ContrastCall
 from mixedlm_pt.design.functions import ELEMENTWISE, FACTORS, KNOWN, STATEFUL, State
+from mixedlm_pt.design.levels import level_label
 from mixedlm_pt.design.table import Table
-from mixedlm_pt.design.values import Basis, Factor, Value, as_factor, level_label
+from mixedlm_pt.design.values import Basis, Factor, Value, as_factor
 from mixedlm_pt.errors import DataError, FormulaError
 from mixedlm_pt.formula import deparse
 from mixedlm_pt.formula.nodes import (
@@ -93,7 +94,8 @@ class Evaluator:
         value = self.value(node)
         if isinstance(value, Factor | Basis | str | list):
             raise DataError(f"{role} {deparse(node)!r} is not numeric")
-        return np.broadcast_to(np.asarray(value, dtype=np.float64), (self.table.n,))
+        array = np.asarray(value, dtype=np.float64)
+        return array if array.ndim else np.broadcast_to(array, (self.table.n,))
 
     def _evaluate(self, node: Node) -> Value:
         match node:

@@ -4,13 +4,12 @@ from collections.abc import Collection
 from copy import deepcopy
 from dataclasses import replace
 
-import numpy as np
-
 from mixedlm_pt.design.coding import model_columns
 from mixedlm_pt.design.evaluate import Evaluator
 from mixedlm_pt.design.frame import Frame
 from mixedlm_pt.design.new_data import with_fitted_levels
 from mixedlm_pt.design.rank import independent_columns
+from mixedlm_pt.design.rows import complete_rows
 from mixedlm_pt.design.table import Table
 from mixedlm_pt.design.types import Design
 from mixedlm_pt.errors import DataError
@@ -49,17 +48,18 @@ def without_terms(design: Design, data: object, labels: Collection[str]) -> Desi
     text = update_formula(design.formula, " - ".join([". ~ .", *labels]))
     formula = parse_formula(text)
     evaluator = Evaluator(table, deepcopy(dict(specification.states)), dict(specification.kinds))
-    frame = Frame(formula, evaluator, ~design.omitted)
+    frame = Frame(formula, evaluator, complete_rows(design.omitted))
     values = with_fitted_levels(frame.predictors(()), specification)
     columns = model_columns(formula.fixed, values, specification.contrasts, frame.n)
     kept = independent_columns(columns.matrix)
+    used = columns.of(kept)
     return replace(
         design,
         formula=text,
-        X=np.ascontiguousarray(columns.matrix[:, kept]),
-        coef_names=tuple(columns.names[k] for k in kept),
-        assign=columns.assign[kept],
+        X=used.matrix,
+        coef_names=used.names,
+        assign=used.assign,
         term_labels=formula.fixed.labels,
-        dropped=tuple(name for k, name in enumerate(columns.names) if k not in kept),
+        dropped=columns.without(kept),
         specification=replace(specification, formula=formula, kept=kept),
     )

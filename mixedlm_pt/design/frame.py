@@ -2,15 +2,16 @@
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 import pandas as pd
 
-from mixedlm_pt._typing import BoolArray, FloatArray
+from mixedlm_pt._typing import FloatArray
 from mixedlm_pt.design.evaluate import Evaluator
 from mixedlm_pt.design.rows import check_finite, finite_rows
 from mixedlm_pt.design.table import Table
-from mixedlm_pt.design.values import Factor, Value, first_place
+from mixedlm_pt.design.values import Factor, Rows, Value, first_place
 from mixedlm_pt.errors import ArgumentError, DataError, FormulaError
 from mixedlm_pt.formula import Bar, Formula, Node, parse_expression, variables
 
@@ -83,20 +84,20 @@ class Frame:
     ----------
     formula : Formula
     evaluator : Evaluator
-    keep : array of bool, shape (n_rows,)
+    keep : array of bool, shape (n_rows,), or slice
         Complete rows; n of them.
     """
 
     formula: Formula
     evaluator: Evaluator
-    keep: BoolArray
+    keep: Rows
 
     @property
     def n(self) -> int:
         """Number of complete rows."""
-        return int(self.keep.sum())
+        return len(self.index)
 
-    @property
+    @cached_property
     def index(self) -> pd.Index:
         """Labels of the complete rows."""
         return self.evaluator.table.index[self.keep]
@@ -111,25 +112,26 @@ class Frame:
         """
         atoms = dict(self.formula.fixed.atoms)
         for bar in bars:
-            atoms |= bar.terms.atoms
+            atoms.update(bar.terms.atoms)
         return {name: finite_rows(node, self.evaluator, self.keep) for name, node in atoms.items()}
 
     def groups(self, bars: Sequence[Bar]) -> dict[str, list[Factor]]:
         """The factors that make up every grouping factor, by the name of the latter."""
-        return {
-            bar.group.name: [
-                self.evaluator.factor(part).rows(self.keep) for part in bar.group.parts
-            ]
-            for bar in bars
-        }
+        parts = dict.fromkeys(part for bar in bars for part in bar.group.parts)
+        factors = {part: self.evaluator.factor(part).rows(self.keep) for part in parts}
+        return {bar.group.name: [factors[part] for part in bar.group.parts] for bar in bars}
 
     def numbers(self, argument: PerRow, default: float) -> FloatArray:
         """An argument on the complete rows, shape (n,); ``default`` where it was not given."""
         if argument.rows is not None:
-            return argument.rows[self.keep]
+            return self.own(argument.rows)
         if argument.node is not None:
-            return self.evaluator.numbers(argument.node, argument.name)[self.keep].copy()
+            return self.own(self.evaluator.numbers(argument.node, argument.name))
         return np.full(self.n, default)
+
+    def own(self, values: FloatArray) -> FloatArray:
+        """Values of all rows on the complete ones, in memory that the user's data do not share."""
+        return values[self.keep].copy() if isinstance(self.keep, slice) else values[self.keep]
 
     def offset(self, argument: PerRow) -> FloatArray:
         """Sum of the ``offset()`` terms and of the argument ``offset``, shape (n,), link scale.

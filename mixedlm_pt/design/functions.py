@@ -4,8 +4,6 @@ from collections.abc import Callable, MutableMapping
 from typing import Any
 
 import numpy as np
-from formulaic.transforms import basis_spline
-from formulaic.transforms import poly as orthogonal_polynomial
 
 from mixedlm_pt._typing import FloatArray
 from mixedlm_pt.design.splines import natural_spline, spline_knots
@@ -89,6 +87,9 @@ def poly(x: FloatArray, state: State, degree: float = 1, raw: bool = False) -> B
             f"poly() of degree {degree:g} needs more than {degree:g} different values, "
             f"there are {len(np.unique(x))}"
         )
+    # Not at the head: formulaic takes longer to import than many a fit.
+    from formulaic.transforms import poly as orthogonal_polynomial
+
     columns = np.asarray(orthogonal_polynomial(x, int(degree), raw=raw, _state=state))
     return Basis(columns, _numbered(columns.shape[1]))
 
@@ -103,6 +104,11 @@ def bs(
     **bounds: Any,
 ) -> Basis:
     """R's ``bs``: a B-spline basis with the knots of the fitted data."""
+    from formulaic.transforms import basis_spline
+
+    fewest = int(degree) + intercept
+    if df is not None and df < fewest:
+        raise DataError(f"this spline needs a df of {fewest} or more, not {df:g}")
     limits = bounds.get("Boundary.knots", (None, None))
     columns = basis_spline(
         x,
@@ -130,9 +136,7 @@ def ns(
 ) -> Basis:
     """R's ``ns``: natural cubic splines with the knots of the fitted data."""
     if "knots" not in state:
-        count = None if df is None else int(df)
-        inner = None if knots is None else np.atleast_1d(knots)
-        state["knots"] = spline_knots(x, count, inner, bounds.get("Boundary.knots"), intercept)
+        state["knots"] = spline_knots(x, df, knots, bounds, intercept)
     columns = natural_spline(x, state["knots"], intercept)
     return Basis(columns, _numbered(columns.shape[1]))
 

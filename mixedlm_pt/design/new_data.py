@@ -10,6 +10,7 @@ from mixedlm_pt._typing import FloatArray
 from mixedlm_pt.design.coding import model_columns
 from mixedlm_pt.design.evaluate import Evaluator
 from mixedlm_pt.design.frame import Frame, PerRow, RowArgument, column_names, per_row, used_nodes
+from mixedlm_pt.design.levels import level_label, level_labels
 from mixedlm_pt.design.random_terms import matched_factor, random_terms
 from mixedlm_pt.design.response import (
     check_response,
@@ -18,10 +19,10 @@ from mixedlm_pt.design.response import (
     has_trials,
     response_values,
 )
-from mixedlm_pt.design.rows import omitted_rows
+from mixedlm_pt.design.rows import complete_rows, omitted_rows
 from mixedlm_pt.design.table import Table
 from mixedlm_pt.design.types import Design, GroupingFactor, NewDesign, Response, Specification
-from mixedlm_pt.design.values import Factor, Value, as_factor, first_place, level_label
+from mixedlm_pt.design.values import Factor, Value, as_factor, first_place
 from mixedlm_pt.errors import ArgumentError, DataError, FormulaError
 from mixedlm_pt.formula import Node, parse_random, variables
 
@@ -91,7 +92,7 @@ def new_design(
     nodes += [specification.formula.response] if require_response else []
     omitted = omitted_rows(table, column_names(nodes, table), "omit")
     evaluator = Evaluator(table, deepcopy(dict(specification.states)), dict(specification.kinds))
-    frame = Frame(specification.formula, evaluator, ~omitted)
+    frame = Frame(specification.formula, evaluator, complete_rows(omitted))
 
     values = with_fitted_levels(frame.predictors(bars), specification)
     columns = model_columns(specification.formula.fixed, values, specification.contrasts, frame.n)
@@ -107,7 +108,7 @@ def new_design(
         grouping.setdefault(name, _unseen_level(fitted[name], frame.n))
     factors, new_terms = random_terms(bars, grouping, values, specification.contrasts, frame.n)
     return NewDesign(
-        X=np.ascontiguousarray(columns.matrix[:, specification.kept]),
+        X=columns.of(specification.kept).matrix,
         offset=frame.offset(offset_argument),
         factors=factors,
         terms=new_terms,
@@ -168,7 +169,7 @@ def with_fitted_levels(values: dict[str, Value], specification: Specification) -
             matched[name] = value
             continue
         factor = as_factor(value)
-        known = {level_label(level): place for place, level in enumerate(levels)}
+        known = {label: place for place, label in enumerate(level_labels(levels))}
         strays = [label for label in factor.labels if label not in known]
         if strays:
             raise DataError(
@@ -252,7 +253,7 @@ def _check_trials(specification: Specification, table: Table) -> None:
         # An unknown name is an error of the table's own.
         table.series(name)
         missing = table.missing(name)
-        if missing.any():
+        if missing is not None:
             raise DataError(
                 f"newdata has no {name!r}, which the numbers of trials need, in {missing.sum():,} "
                 f"of {table.n:,} rows, first at row {table.index[first_place(missing)]}."

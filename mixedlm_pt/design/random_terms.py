@@ -1,17 +1,19 @@
 """Grouping factors and random-effects terms from the bars of a formula."""
 
 from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 
 import numpy as np
 import pandas as pd
 
 from mixedlm_pt._typing import IntArray
-from mixedlm_pt.design.coding import model_columns
+from mixedlm_pt.design.coding import Columns, model_columns
 from mixedlm_pt.design.contrasts import Contrast
+from mixedlm_pt.design.levels import distinct, level_labels
 from mixedlm_pt.design.types import GroupingFactor, RandomTerm
-from mixedlm_pt.design.values import Factor, Value, level_label
+from mixedlm_pt.design.values import Factor, Value
 from mixedlm_pt.errors import DataError, FormulaError
-from mixedlm_pt.formula import Bar, Group
+from mixedlm_pt.formula import Bar, Group, Terms
 
 
 def grouping_factor(group: Group, parts: Sequence[Factor]) -> GroupingFactor:
@@ -31,10 +33,9 @@ def grouping_factor(group: Group, parts: Sequence[Factor]) -> GroupingFactor:
     if len(parts) == 1:
         factor = GroupingFactor(group.name, parts[0].levels, parts[0].codes)
     else:
-        cells = _cells(parts)
-        used, codes = np.unique(cells, return_inverse=True)
+        used, codes = distinct(_cells(parts))
         labels = _cell_labels(used, parts)
-        factor = GroupingFactor(group.name, pd.Index(labels, dtype=object), codes.astype(np.int64))
+        factor = GroupingFactor(group.name, pd.Index(labels, dtype=object), codes)
     if factor.n_levels < 2:
         raise DataError(
             f"grouping factor {group.name!r} has {factor.n_levels} level; a random effect needs "
@@ -45,13 +46,13 @@ def grouping_factor(group: Group, parts: Sequence[Factor]) -> GroupingFactor:
 
 def matched_factor(fitted: GroupingFactor, parts: Sequence[Factor]) -> GroupingFactor:
     """New rows of a fitted grouping factor; levels that it does not have come after its own."""
-    known = {level_label(level): place for place, level in enumerate(fitted.levels)}
+    known = {label: place for place, label in enumerate(level_labels(fitted.levels))}
     if len(parts) == 1:
         labels, cells = parts[0].labels, parts[0].codes
     else:
-        used, inverse = np.unique(_cells(parts), return_inverse=True)
-        labels, cells = _cell_labels(used, parts), inverse.astype(np.int64)
-    present = set(cells.tolist())
+        used, cells = distinct(_cells(parts))
+        labels = _cell_labels(used, parts)
+    present = set(distinct(cells)[0].tolist())
     new = [label for cell, label in enumerate(labels) if cell in present and label not in known]
     known |= {label: place for place, label in enumerate(new, start=len(known))}
     places = np.array([known.get(label, -1) for label in labels], dtype=np.int64)
@@ -65,6 +66,7 @@ def random_terms(
     values: Mapping[str, Value],
     contrasts: Mapping[str, Contrast],
     n: int,
+    known: Mapping[Terms, Columns] = MappingProxyType({}),
 ) -> tuple[tuple[GroupingFactor, ...], tuple[RandomTerm, ...]]:
     """Factors and terms, both by decreasing number of levels.
 
@@ -77,6 +79,8 @@ def random_terms(
         As for :func:`model_columns`.
     n : int
         Number of rows.
+    known : mapping, optional
+        Model matrices made before; terms with equal left sides share theirs, too.
 
     Raises
     ------
@@ -86,9 +90,11 @@ def random_terms(
     # sorted() is stable: terms of equally many levels keep the order of the formula.
     ordered = sorted(bars, key=lambda bar: -factors[bar.group.name].n_levels)
     names = list(dict.fromkeys(bar.group.name for bar in ordered))
-    terms = []
+    made, terms = dict(known), []
     for bar in ordered:
-        columns = model_columns(bar.terms, values, contrasts, n)
+        if bar.terms not in made:
+            made[bar.terms] = model_columns(bar.terms, values, contrasts, n)
+        columns = made[bar.terms]
         terms.append(
             RandomTerm(bar.label, names.index(bar.group.name), columns.names, columns.matrix)
         )
@@ -113,18 +119,23 @@ def _refuse_duplicates(bars: Sequence[Bar], terms: Sequence[RandomTerm]) -> None
 
 def _cells(parts: Sequence[Factor]) -> IntArray:
     """One number for every combination of levels, -1 where a part is missing."""
-    cells = np.zeros(len(parts[0].codes), dtype=np.int64)
-    missing = np.zeros(len(cells), dtype=bool)
-    for part in parts:
+    first, *others = parts
+    cells = first.codes
+    for part in others:
         cells = cells * len(part.levels) + part.codes
-        missing |= part.codes < 0
-    cells[missing] = -1
+    for part in parts:
+        if part.codes.min(initial=0) < 0:
+            cells[part.codes < 0] = -1
     return cells
 
 
 def _cell_labels(cells: IntArray, parts: Sequence[Factor]) -> list[str]:
-    pieces = []
-    for part in reversed(parts):
+    last, *others = reversed(parts)
+    cells, place = np.divmod(cells, len(last.levels))
+    # Arrays of objects add their strings without a loop in Python.
+    text = np.array(last.labels, dtype=object)[place]
+    for part in others:
         cells, place = np.divmod(cells, len(part.levels))
-        pieces.append([part.labels[k] for k in place])
-    return [":".join(reversed(piece)) for piece in zip(*pieces, strict=True)]
+        text = np.array(part.labels, dtype=object)[place] + ":" + text
+    labels: list[str] = text.tolist()
+    return labels

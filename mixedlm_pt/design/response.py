@@ -7,8 +7,9 @@ import pandas as pd
 
 from mixedlm_pt._typing import BoolArray, FloatArray
 from mixedlm_pt.design.frame import Frame
+from mixedlm_pt.design.levels import level_labels
 from mixedlm_pt.design.types import Design, Response
-from mixedlm_pt.design.values import Basis, Factor, factor_from, first_place, level_label
+from mixedlm_pt.design.values import Basis, Factor, factor_from, first_place
 from mixedlm_pt.errors import ArgumentError, DataError
 from mixedlm_pt.families import Family
 from mixedlm_pt.families.support import Proportions
@@ -80,7 +81,7 @@ def response_values(
     nodes = count_nodes(node, family, has_weights)
     if nodes is not None:
         successes = frame.evaluator.numbers(nodes.successes, "the successes")[keep]
-        trials = frame.evaluator.numbers(nodes.trials, "the trials")[keep]
+        trials = frame.own(frame.evaluator.numbers(nodes.trials, "the trials"))
         _check_counts(successes, trials, name, frame.index, family)
         # No trials: R's glm, too, keeps such a row with weight 0.
         y = np.divide(successes, trials, out=np.zeros(len(trials)), where=trials > 0)
@@ -95,7 +96,7 @@ def response_values(
         factor = value.rows(keep)
         fitted = factor.levels if levels is None else levels
         return Observed(_second_level(factor, fitted, name, family), None, fitted)
-    return Observed(frame.evaluator.numbers(node, "response")[keep].copy(), None)
+    return Observed(frame.own(frame.evaluator.numbers(node, "response")), None)
 
 
 def check_response(
@@ -128,7 +129,7 @@ def check_response(
         )
     weights = w if observed.trials is None else w * observed.trials
     if has_trials(family) and family.has_likelihood:
-        _check_whole(y, weights, name, index, is_plain=bool(np.all(weights == 1)))
+        _check_whole(y, weights, name, index)
     return Response(name, y, weights)
 
 
@@ -172,10 +173,11 @@ def replace_response(design: Design, values: object) -> Design:
 
 def refuse_constant(response: Response) -> None:
     """Refuse a response that is the same in every row with positive weight."""
-    informative = response.y[response.weights > 0]
+    y, w = response.y, response.weights
+    informative = y if w.all() else y[w > 0]
     if not informative.size:
         raise DataError("every row has weight 0, so there is nothing to fit")
-    if np.all(informative == informative[0]):
+    if informative.min() == informative.max():
         raise DataError(
             f"response {response.name!r} is constant ({informative[0]:.6g} in every row), so there "
             "is nothing to explain"
@@ -222,11 +224,12 @@ def _check_counts(
             )
 
 
-def _check_whole(
-    y: FloatArray, weights: FloatArray, name: str, index: pd.Index, is_plain: bool
-) -> None:
-    successes = weights * y
-    broken = np.abs(successes - np.round(successes)) > INTEGER_TOLERANCE
+def _check_whole(y: FloatArray, weights: FloatArray, name: str, index: pd.Index) -> None:
+    is_plain = bool((weights == 1).all())
+    successes = y if is_plain else weights * y
+    apart = np.rint(successes)
+    apart -= successes
+    broken = np.abs(apart, out=apart) > INTEGER_TOLERANCE
     if not broken.any():
         return
     first = first_place(broken)
@@ -243,7 +246,7 @@ def _check_whole(
 
 
 def _second_level(factor: Factor, levels: pd.Index, name: str, family: Family) -> FloatArray:
-    labels = [level_label(level) for level in levels]
+    labels = level_labels(levels)
     if not has_trials(family):
         raise DataError(
             f"response {name!r} is categorical (levels {_listed(labels)}); {family.name} needs "

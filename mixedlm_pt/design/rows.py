@@ -8,7 +8,7 @@ import pandas as pd
 from mixedlm_pt._typing import BoolArray, FloatArray
 from mixedlm_pt.design.evaluate import Evaluator
 from mixedlm_pt.design.table import Table
-from mixedlm_pt.design.values import Basis, Factor, Value, first_place
+from mixedlm_pt.design.values import Basis, Factor, Rows, Value, first_place
 from mixedlm_pt.errors import DataError, unknown_name
 from mixedlm_pt.formula import Node, deparse, variables
 
@@ -36,17 +36,19 @@ def omitted_rows(table: Table, names: Iterable[str], na_action: str) -> BoolArra
         raise unknown_name("na_action", na_action, NA_ACTIONS)
     if table.n == 0:
         raise DataError("the data have no rows")
-    masks = {name: table.missing(name) for name in names}
-    counts = {name: int(mask.sum()) for name, mask in masks.items() if mask.any()}
+    masks = {name: mask for name in names if (mask := table.missing(name)) is not None}
+    omitted = np.zeros(table.n, dtype=bool)
+    if not masks:
+        return omitted
+    counts = {name: int(mask.sum()) for name, mask in masks.items()}
     for name, count in counts.items():
         if count == table.n:
             raise DataError(f"column {name!r} has no values: all {count:,} are missing")
-    if counts and na_action == "fail":
+    if na_action == "fail":
         listed = ", ".join(f"{name!r} ({count:,})" for name, count in counts.items())
         raise DataError(
             f"missing values in {listed}; na_action='omit' or 'exclude' drops these rows"
         )
-    omitted = np.zeros(table.n, dtype=bool)
     for mask in masks.values():
         omitted |= mask
     if omitted.all():
@@ -58,7 +60,12 @@ def omitted_rows(table: Table, names: Iterable[str], na_action: str) -> BoolArra
     return omitted
 
 
-def finite_rows(node: Node, evaluator: Evaluator, keep: BoolArray) -> Value:
+def complete_rows(omitted: BoolArray) -> Rows:
+    """The rows that are not omitted; a slice, so without copies, where that is all of them."""
+    return ~omitted if omitted.any() else slice(None)
+
+
+def finite_rows(node: Node, evaluator: Evaluator, keep: Rows) -> Value:
     """The value of a predictor on the rows kept, checked to be finite.
 
     Raises
@@ -73,35 +80,37 @@ def finite_rows(node: Node, evaluator: Evaluator, keep: BoolArray) -> Value:
         columns = Basis(value.values[keep], value.names)
         check_finite(columns.values, node, evaluator, keep)
         return columns
-    full = np.broadcast_to(np.asarray(value), (evaluator.table.n,))
-    rows = full[keep]
+    rows = np.broadcast_to(np.asarray(value), (evaluator.table.n,))[keep]
     if rows.dtype == bool:
-        return Factor(rows.astype(np.int64), pd.Index([False, True])).rows(np.ones(len(rows), bool))
+        return Factor(rows.astype(np.int64), pd.Index([False, True])).rows(slice(None))
     check_finite(rows, node, evaluator, keep)
     return np.asarray(rows, dtype=np.float64)
 
 
-def check_finite(values: FloatArray, node: Node, evaluator: Evaluator, keep: BoolArray) -> None:
+def check_finite(values: FloatArray, node: Node, evaluator: Evaluator, keep: Rows) -> None:
     """Refuse values that are infinite or undefined, with their first row and what it holds.
 
     Raises
     ------
     DataError
     """
-    finite = np.isfinite(values).reshape(len(values), -1).all(axis=1)
+    finite = np.isfinite(values)
     if finite.all():
         return
+    finite = finite.reshape(len(values), -1).all(axis=1)
+    kept = np.zeros(evaluator.table.n, np.bool_)
+    kept[keep] = True
     table = evaluator.table
     for name in dict.fromkeys(name.name for name in variables(node)):
         column = table.value(name) if name in table else 0.0
         if isinstance(column, np.ndarray) and np.isinf(column[keep]).any():
-            infinite = np.isinf(column) & keep
+            infinite = np.isinf(column) & kept
             raise DataError(
                 f"column {name!r} is infinite in {infinite.sum():,} of {table.n:,} rows, first at "
                 f"row {table.index[first_place(infinite)]}"
             )
     first = first_place(~finite)
-    row = int(np.flatnonzero(keep)[first])
+    row = int(np.flatnonzero(kept)[first])
     text, value = deparse(node), np.ravel(values[first])[0]
     held = ", ".join(
         f"{name} = {table.series(name).iloc[row]}"

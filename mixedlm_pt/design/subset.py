@@ -5,6 +5,7 @@ from dataclasses import replace
 import numpy as np
 
 from mixedlm_pt._typing import BoolArray, IntArray
+from mixedlm_pt.design.levels import distinct
 from mixedlm_pt.design.types import Design, GroupingFactor, RandomTerm, Response
 
 
@@ -44,5 +45,5 @@ def subset(design: Design, rows: BoolArray | IntArray) -> Design:
 
 
 def _used_levels(factor: GroupingFactor, rows: BoolArray | IntArray) -> GroupingFactor:
-    used, codes = np.unique(factor.codes[rows], return_inverse=True)
-    return GroupingFactor(factor.name, factor.levels[used], codes.astype(np.int64))
+    used, codes = distinct(factor.codes[rows])
+    return GroupingFactor(factor.name, factor.levels[used], codes)

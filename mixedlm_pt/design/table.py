@@ -2,15 +2,17 @@
 
 import difflib
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import narwhals as nw
 import numpy as np
 import pandas as pd
 
 from mixedlm_pt._typing import BoolArray
 from mixedlm_pt.design.values import Factor, Value, factor_from
 from mixedlm_pt.errors import ArgumentError, ColumnNotFoundError, DataError
+
+if TYPE_CHECKING:
+    import narwhals as nw
 
 _NUMERIC_OBJECTS = frozenset({"integer", "floating", "mixed-integer-float", "decimal"})
 
@@ -26,6 +28,7 @@ class Table:
 
     def __init__(self, data: object) -> None:
         self._series: dict[str, pd.Series] = {}
+        self._factors: dict[str, Factor] = {}
         self._source: pd.DataFrame | nw.DataFrame[Any]
         if isinstance(data, pd.DataFrame):
             self._source = data
@@ -63,19 +66,30 @@ class Table:
             if self.names.count(name) > 1:
                 raise DataError(f"the data have {self.names.count(name)} columns named {name!r}")
             column = self._source[name]
-            self._series[name] = _to_pandas(column) if isinstance(column, nw.Series) else column
+            self._series[name] = column if isinstance(column, pd.Series) else _to_pandas(column)
         return self._series[name]
 
-    def missing(self, name: str) -> BoolArray:
-        """Where a column has no value, shape (n,)."""
-        return np.asarray(self.series(name).isna(), dtype=bool)
+    def missing(self, name: str) -> BoolArray | None:
+        """Where a column has no value, shape (n,); None where it has all."""
+        series = self.series(name)
+        dtype = series.dtype
+        if isinstance(dtype, np.dtype) and dtype.kind in "biu":
+            return None
+        # Strings have to be looked up once, not twice.
+        is_factor = isinstance(dtype, pd.CategoricalDtype | pd.StringDtype)
+        mask = self.factor(name).codes < 0 if is_factor else np.asarray(series.isna(), dtype=bool)
+        return mask if mask.any() else None
 
     def factor(self, name: str) -> Factor:
         """A column as a factor, whatever its type."""
-        return factor_from(self.series(name))
+        if name not in self._factors:
+            self._factors[name] = factor_from(self.series(name))
+        return self._factors[name]
 
     def value(self, name: str) -> Value:
         """A column as numbers (missing as NaN), truth values or a factor, by its type.
+
+        Numbers are the user's own where they are float64 already: never change them.
 
         Raises
         ------
@@ -84,8 +98,10 @@ class Table:
         """
         series = self.series(name)
         dtype = series.dtype
-        if isinstance(dtype, pd.CategoricalDtype):
+        if isinstance(dtype, pd.CategoricalDtype | pd.StringDtype):
             return self.factor(name)
+        if isinstance(dtype, np.dtype) and dtype.kind in "iuf":
+            return np.asarray(series, dtype=np.float64)
         if pd.api.types.is_bool_dtype(dtype):
             return series.to_numpy(dtype=bool, na_value=False)
         if pd.api.types.is_numeric_dtype(dtype) and not pd.api.types.is_complex_dtype(dtype):
@@ -110,12 +126,14 @@ class Table:
 
 def _from_mapping(data: Mapping[str, object]) -> pd.DataFrame:
     try:
-        return pd.DataFrame(dict(data))
+        return pd.DataFrame(dict(data), copy=False)
     except ValueError as error:
         raise DataError(f"the columns do not make a table: {error}") from error
 
 
-def _from_frame(data: object) -> nw.DataFrame[Any]:
+def _from_frame(data: object) -> "nw.DataFrame[Any]":
+    import narwhals as nw
+
     try:
         frame: nw.DataFrame[Any] = nw.from_native(data, eager_only=True)
     except TypeError:
@@ -126,7 +144,9 @@ def _from_frame(data: object) -> nw.DataFrame[Any]:
     return frame
 
 
-def _to_pandas(column: nw.Series[Any]) -> pd.Series:
+def _to_pandas(column: "nw.Series[Any]") -> pd.Series:
+    import narwhals as nw
+
     # A polars Categorical numbers its levels by first appearance, which is no order; an Enum's is.
     if isinstance(column.dtype, nw.Enum):
         return pd.Series(pd.Categorical(column.to_list(), categories=list(column.dtype.categories)))

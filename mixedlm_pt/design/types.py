@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 
 import numpy as np
 import pandas as pd
@@ -58,6 +59,12 @@ class RandomTerm:
     factor: int
     columns: tuple[str, ...]
     Z: FloatArray
+
+    @cached_property
+    def size(self) -> FloatArray:
+        """Root mean square of every column of Z, shape (k,)."""
+        size: FloatArray = np.sqrt(np.einsum("nk,nk->k", self.Z, self.Z) / len(self.Z))
+        return size
 
 
 @dataclass(frozen=True, eq=False)

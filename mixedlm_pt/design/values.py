@@ -1,17 +1,18 @@
 """What a piece of a formula evaluates to: numbers, truth values, a factor or a set of columns."""
 
-import re
-from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from mixedlm_pt._typing import BoolArray, FloatArray, IntArray
+from mixedlm_pt.design.levels import distinct, level_labels, ordered_levels
 from mixedlm_pt.errors import DataError
 
-_DIGITS = re.compile(r"(\d+)")
+# Some rows of a table: a mask, or a slice where that spares a copy.
+type Rows = BoolArray | slice
 
 
 @dataclass(frozen=True, eq=False)
@@ -37,19 +38,20 @@ class Factor:
     @cached_property
     def labels(self) -> list[str]:
         """The levels as R writes them in the names of coefficients."""
-        return [level_label(level) for level in self.levels]
+        return level_labels(self.levels)
 
-    def rows(self, keep: BoolArray) -> "Factor":
+    def rows(self, keep: Rows) -> "Factor":
         """The factor at some rows, levels that do not occur there dropped."""
         codes = self.codes[keep]
-        used = np.zeros(len(self.levels), dtype=bool)
-        used[codes[codes >= 0]] = True
+        # One slot more than there are levels, for code -1.
+        used = np.zeros(len(self.levels) + 1, dtype=bool)
+        used[codes] = True
+        used = used[:-1]
         if used.all():
-            return Factor(codes, self.levels, self.is_ordered, self.contrast)
-        # One slot more than there are levels, so that code -1 stays -1.
+            return replace(self, codes=codes)
         renumbered = np.full(len(used) + 1, -1, dtype=np.int64)
         renumbered[:-1][used] = np.arange(used.sum())
-        return Factor(renumbered[codes], self.levels[used], self.is_ordered, self.contrast)
+        return replace(self, codes=renumbered[codes], levels=self.levels[used])
 
 
 @dataclass(frozen=True, eq=False)
@@ -69,50 +71,22 @@ def first_place(mask: BoolArray) -> int:
     return int(np.argmax(mask))
 
 
-def level_label(level: object) -> str:
-    """One level as R prints it: ``2`` for 2.0, ``TRUE`` for True."""
-    if isinstance(level, bool | np.bool_):
-        return "TRUE" if level else "FALSE"
-    if isinstance(level, float) and level.is_integer():
-        return str(int(level))
-    return str(level)
-
-
-def natural_key(level: object) -> tuple[object, ...]:
-    """A sort key that puts "2" before "10" and "b" before "C"."""
-    pieces = _DIGITS.split(str(level))
-    folded = [int(piece) if k % 2 else piece.casefold() for k, piece in enumerate(pieces)]
-    return (*folded, str(level))
-
-
-def sorted_levels(levels: Iterable[object]) -> list[object]:
-    """Levels in natural order: numbers by value, also when they are written as text."""
-    values = list(levels)
-    try:
-        numbers = [float(value) for value in values]  # type: ignore[arg-type]
-    except (TypeError, ValueError):
-        return sorted(values, key=natural_key)
-    return [
-        value for _, value in sorted(zip(numbers, values, strict=True), key=lambda pair: pair[0])
-    ]
-
-
-def factor_from(values: pd.Series | pd.Index | np.ndarray) -> Factor:
+def factor_from(values: pd.Series | pd.Index | pd.Categorical | np.ndarray) -> Factor:
     """A factor with naturally ordered levels, or with a categorical's own levels and order."""
-    dtype = getattr(values, "dtype", None)
+    dtype: Any = values.dtype
     if isinstance(dtype, pd.CategoricalDtype):
-        categorical = pd.Categorical(values)
-        return Factor(
-            np.asarray(categorical.codes, dtype=np.int64),
-            pd.Index(categorical.categories),
-            bool(categorical.ordered),
-        )
+        own: Any = getattr(values, "array", values)
+        # A copy: new codes assigned to the user's column do not reach the model.
+        return Factor(own.codes.astype(np.int64), own.categories, bool(own.ordered))
+    if isinstance(dtype, np.dtype) and np.can_cast(dtype, np.int64) and dtype != np.bool_:
+        found, codes = distinct(np.asarray(values, np.int64))
+        return Factor(codes, pd.Index(found))
     codes, uniques = pd.factorize(values)
-    levels = list(uniques)
-    ordered = sorted_levels(levels)
-    position = {level: place for place, level in enumerate(ordered)}
-    renumbered = np.array([*(position[level] for level in levels), -1], dtype=np.int64)
-    return Factor(renumbered[codes], pd.Index(ordered))
+    levels, order = ordered_levels(pd.Index(uniques))
+    # One slot more than there are levels, so that code -1 stays -1.
+    place = np.full(len(order) + 1, -1, dtype=np.int64)
+    place[order] = np.arange(len(order))
+    return Factor(place[codes], levels)
 
 
 def as_factor(value: Value) -> Factor:

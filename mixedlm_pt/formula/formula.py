@@ -1,6 +1,7 @@
 """A model formula taken apart: response, fixed part, offsets and random-effects terms."""
 
 from dataclasses import dataclass
+from functools import lru_cache
 
 from mixedlm_pt.formula.algebra import SignedNode, Terms, expand_terms, is_bar, summands
 from mixedlm_pt.formula.bars import Bar, expand_bar
@@ -15,6 +16,9 @@ from mixedlm_pt.formula.nodes import (
 )
 from mixedlm_pt.formula.parser import parse_expression
 from mixedlm_pt.formula.tokens import syntax_error
+
+# Refits, updates and simulations read the same few formulas again and again.
+CACHE_SIZE = 256
 
 
 @dataclass(frozen=True)
@@ -65,6 +69,12 @@ def parse_formula(text: str) -> Formula:
     FormulaError
         When the text is no formula; the message marks the position.
     """
+    # What is no text may not be hashable; it gets the parser's message.
+    return _parsed(text) if isinstance(text, str) else _parsed.__wrapped__(text)
+
+
+@lru_cache(maxsize=CACHE_SIZE)
+def _parsed(text: str) -> Formula:
     tree = parse_expression(text)
     response, predictors = two_sides(tree, text)
     parts = right_hand_side(predictors, text)

@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 
 from mixedlm_pt.design import build_design, new_design
-from mixedlm_pt.errors import ArgumentError, RankDeficiencyWarning
+from mixedlm_pt.errors import ArgumentError, DataError, RankDeficiencyWarning
 from mixedlm_pt.families import Gaussian
 
 R = json.loads((Path(__file__).parent / "r_model_matrix.json").read_text())
@@ -139,3 +139,11 @@ def test_a_categorical_keeps_its_own_order_and_loses_unused_levels():
     )
     assert design.coef_names == ("(Intercept)", "fa")
     assert list(design.factors[0].levels) == ["b", "a"]
+
+
+@pytest.mark.parametrize(
+    ("spline", "fewest"), [("bs(x, df = 2)", 3), ("ns(x, df = 1, intercept = TRUE)", 2)]
+)
+def test_a_spline_of_too_few_degrees_of_freedom_is_refused(spline, fewest, data):
+    with pytest.raises(DataError, match=f"needs a df of {fewest} or more"):
+        build_design(f"y ~ {spline}", data, Gaussian())

@@ -15,6 +15,10 @@ from mixedlm_pt.formula import deparse, parse_formula, parse_random, update_form
         ("a/b - 1", False, ["a", "a:b"]),
         ("(a + b)/c", True, ["a", "b", "a:b:c"]),
         ("a %in% b + c", True, ["c", "a:b"]),
+        ("(b * d) %in% (a * c) + c", True, ["c", "b:a:c", "d:a:c", "b:d:a:c"]),
+        ("(a + b) * (c + d)", True, ["a", "b", "c", "d", "a:c", "a:d", "b:c", "b:d"]),
+        ("(a * b)^2 - a:b", True, ["a", "b"]),
+        ("(a + b + c)^9", True, ["a", "b", "c", "a:b", "a:c", "b:c", "a:b:c"]),
         ("x + b:a:x + a * c - a", True, ["x", "c", "a:c", "x:b:a"]),
         ("a:b:c + a * b", True, ["a", "b", "a:b", "a:b:c"]),
         ("0 + a + 1", True, ["a"]),
@@ -110,3 +114,14 @@ def test_update_replaces_the_dots(new, result):
         assert update_formula("y ~ x + f", new) + " + (1 | g)" == result
     else:
         assert update_formula("y ~ x + f + (1 | g)", new) == result
+
+
+@pytest.mark.parametrize("power", ["0", "-1", "1.5", "n"])
+def test_an_exponent_of_terms_is_a_positive_integer(power):
+    with pytest.raises(FormulaError, match="exponent is a positive integer"):
+        parse_formula(f"y ~ (a + b)^{power}")
+
+
+def test_what_is_no_text_is_no_formula():
+    with pytest.raises(FormulaError, match="a formula is text"):
+        parse_formula(["y ~ x"])
