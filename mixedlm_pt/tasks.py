@@ -1,11 +1,11 @@
 """Long work in independent pieces: in parallel, with progress, interruptible."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
+from contextlib import closing
+from functools import partial
 from typing import Any
 
 import numpy as np
-from joblib import Parallel, delayed
-from rich.progress import Progress
 
 from mixedlm_pt.arguments import checked_seed
 from mixedlm_pt.errors import ArgumentError
@@ -48,17 +48,43 @@ def run_tasks[Task, Outcome](
     ArgumentError
         If ``n_jobs`` is no number of processes.
     """
+    run = partial(alone, work)
+    return run_batches(run, tasks, 1, label=label, n_jobs=n_jobs, progress=progress)
+
+
+def run_batches[Task, Outcome](
+    work: Callable[[Sequence[Task]], Iterable[Outcome]],
+    tasks: Sequence[Task],
+    size: int,
+    *,
+    label: str,
+    n_jobs: int | None = None,
+    progress: bool = False,
+) -> list[Outcome]:
+    """As `run_tasks`, for work that treats up to ``size`` tasks together.
+
+    ``work`` makes the outcomes of a batch one after the other; what one is may not depend on the
+    others. In one process those made before an interruption are kept.
+    """
+    from joblib import Parallel, delayed, effective_n_jobs
+    from rich.progress import Progress
+
     is_integer = isinstance(n_jobs, int | np.integer) and not isinstance(n_jobs, bool)
     if n_jobs is not None and not (is_integer and n_jobs != 0):
         raise ArgumentError(
             f"n_jobs is {n_jobs!r}; it must be a number of processes, -1 for all cores, or None."
         )
+    n_workers = effective_n_jobs(n_jobs)
+    size = min(size, max(1, -(-len(tasks) // n_workers)))
+    batches = [tasks[first : first + size] for first in range(0, len(tasks), size)]
     outcomes: list[Outcome] = []
     with Progress(disable=not progress) as bar:
         row = bar.add_task(label, total=len(tasks))
-        stream = Parallel(n_jobs=n_jobs, return_as="generator")(
-            delayed(work)(task) for task in tasks
-        )
+        if n_workers == 1:
+            stream = (outcome for batch in batches for outcome in work(batch))
+        else:
+            parallel = Parallel(n_jobs=n_jobs, return_as="generator")
+            stream = chained(parallel(delayed(collected)(work, batch) for batch in batches))
         try:
             for outcome in stream:
                 outcomes.append(outcome)
@@ -68,6 +94,29 @@ def run_tasks[Task, Outcome](
             if not outcomes:
                 raise
     return outcomes
+
+
+def alone[Task, Outcome](
+    work: Callable[[Task], Outcome], tasks: Sequence[Task]
+) -> Iterator[Outcome]:
+    """Outcomes of tasks that are done one by one."""
+    return map(work, tasks)
+
+
+def collected[Task, Outcome](
+    work: Callable[[Sequence[Task]], Iterable[Outcome]], batch: Sequence[Task]
+) -> list[Outcome]:
+    """All outcomes of a batch: what a process sends back."""
+    return list(work(batch))
+
+
+def chained[Outcome](
+    lists: Generator[list[Outcome], None, None],
+) -> Generator[Outcome, None, None]:
+    """The outcomes of all batches; closing it ends the processes."""
+    with closing(lists):
+        for outcomes in lists:
+            yield from outcomes
 
 
 def interruption(done: int, asked: int, what: str) -> tuple[str, ...]:

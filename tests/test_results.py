@@ -48,6 +48,9 @@ def test_long_work_that_is_interrupted_keeps_what_is_done_and_says_so(
     def stopped(work, tasks, **options):
         return [work(task) for task in list(tasks)[:2]]
 
+    def stopped_batches(work, tasks, size, **options):
+        return list(work(list(tasks)[:2]))
+
     module = {
         "replicates": "refitting.bootstrap",
         "folds": "refitting.cross_validation",
@@ -58,7 +61,11 @@ def test_long_work_that_is_interrupted_keeps_what_is_done_and_says_so(
         "parameters": "inference.profile_likelihood",
     }[what]
     whole = verb(cbpp)
-    monkeypatch.setattr(f"mixedlm_pt.{module}.run_tasks", stopped)
+    together = what in ("replicates", "simulations", "responses")
+    monkeypatch.setattr(
+        f"mixedlm_pt.{module}.{'run_batches' if together else 'run_tasks'}",
+        stopped_batches if together else stopped,
+    )
     part = verb(cbpp)
     asked = {"deletions": 15, "parameters": 4}.get(what, 3)
     assert f"Interrupted after 2 of {asked} {what}." in str(part)

@@ -1,13 +1,15 @@
 """Residuals and what a fit says about its own quality."""
 
-from mixedlm_pt.diagnostics.convergence import Convergence, checkConv, with_warnings
+from mixedlm_pt.diagnostics.convergence import Convergence, checkConv, findings, with_warnings
 from mixedlm_pt.diagnostics.deletion import Influence, influence
 from mixedlm_pt.diagnostics.leverage import cooks_distance, hatvalues
 from mixedlm_pt.diagnostics.natural_parameters import (
     chosen_parameters,
     dispersion_name,
+    natural_errors,
     natural_parameters,
     natural_standard_errors,
+    natural_values,
 )
 from mixedlm_pt.diagnostics.parameter_names import parameter_names
 from mixedlm_pt.diagnostics.pearson_dispersion import (
@@ -44,13 +46,16 @@ __all__ = [
     "chosen_parameters",
     "cooks_distance",
     "dispersion_name",
+    "findings",
     "has_binary_response",
     "hatvalues",
     "icc",
     "influence",
     "isSingular",
+    "natural_errors",
     "natural_parameters",
     "natural_standard_errors",
+    "natural_values",
     "overdispersion",
     "parameter_names",
     "r2",

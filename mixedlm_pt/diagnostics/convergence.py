@@ -86,11 +86,15 @@ def checkConv(fit: Fit) -> Convergence:
     >>> checkConv(fit).ok
     True
     """
+    problems, singular = findings(fit)
+    gradient = named_gradient(fit)
+    return Convergence(not problems, problems, singular, gradient, fit.outcome.decrement)
+
+
+def findings(fit: Fit) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """Why a fit is not at the maximum, and what is at the edge of its space, in sentences."""
     outcome = fit.outcome
-    names = parameter_names(fit)[fit.model.n_par - len(outcome.gradient) :]
-    gradient = pd.Series(outcome.gradient, index=pd.Index(names), name="gradient")
     separated = separated_coefficients(fit)
-    has_gain = outcome.has_information and outcome.decrement > fit.control.check_conv
     problems = []
     if separated:
         problems.append(separation_message(separated))
@@ -102,8 +106,8 @@ def checkConv(fit: Fit) -> Convergence:
             "exist: the data do not determine all parameters. Simplify the random effects, or "
             "rescale predictors of very different size."
         )
-    if has_gain:
-        problems.append(gain_message(fit, gradient))
+    if outcome.has_information and outcome.decrement > fit.control.check_conv:
+        problems.append(gain_message(fit))
     singular = [
         f"The fit is singular: {finding}. The estimates are valid and at the edge of the parameter "
         "space; a simpler term fits as well."
@@ -113,7 +117,14 @@ def checkConv(fit: Fit) -> Convergence:
         singular += runaway_variances(fit)
     if fit.boundary_phi:
         singular.append(limit_message(fit))
-    return Convergence(not problems, tuple(problems), tuple(singular), gradient, outcome.decrement)
+    return tuple(problems), tuple(singular)
+
+
+def named_gradient(fit: Fit) -> pd.Series:
+    """Gradient of the log-likelihood at the estimates, by parameter."""
+    gradient = fit.outcome.gradient
+    names = parameter_names(fit)[fit.model.n_par - len(gradient) :]
+    return pd.Series(gradient, index=pd.Index(names), name="gradient")
 
 
 def limit_message(fit: Fit) -> str:
@@ -136,9 +147,9 @@ def separation_message(names: tuple[str, ...]) -> str:
     )
 
 
-def gain_message(fit: Fit, gradient: pd.Series) -> str:
+def gain_message(fit: Fit) -> str:
     """A fit that stopped early, with the parameter that has most to gain."""
-    outcome = fit.outcome
+    outcome, gradient = fit.outcome, named_gradient(fit)
     variance = np.diag(fit.estimate.covariance)[-len(gradient) :]
     share = np.abs(gradient.to_numpy()) * np.sqrt(np.where(np.isnan(variance), 0.0, variance))
     return (
@@ -157,10 +168,12 @@ def with_warnings[AnyFit: Fit](fit: AnyFit) -> AnyFit:
     ConvergenceWarning, SingularFitWarning
         At the user's line.
     """
-    convergence = checkConv(fit)
-    singular = convergence.singular if fit.control.check_singular else ()
-    if convergence.problems:
-        warn(" ".join(convergence.problems), ConvergenceWarning)
+    problems, singular = findings(fit)
+    if not fit.control.check_singular:
+        singular = ()
+    if problems:
+        warn(" ".join(problems), ConvergenceWarning)
     if singular:
         warn(" ".join(singular), SingularFitWarning)
-    return fit.replace(messages=(*convergence.problems, *singular))
+    messages = (*problems, *singular)
+    return fit.replace(messages=messages) if messages else fit

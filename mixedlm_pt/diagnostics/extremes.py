@@ -21,7 +21,7 @@ def runaway_variances(fit: Fit) -> tuple[str, ...]:
     found = []
     for term, own in zip(term_covariances(fit), fit.design.terms, strict=True):
         factor = fit.design.factors[own.factor]
-        largest = term.sd * np.sqrt((own.Z**2).mean(axis=0))
+        largest = term.sd * own.size
         if largest.max(initial=0.0) <= LARGE_SD:
             continue
         constant = constant_levels(fit, factor)

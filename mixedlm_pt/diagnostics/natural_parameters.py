@@ -5,6 +5,7 @@ from collections.abc import Iterable, Sequence
 import numpy as np
 import pandas as pd
 
+from mixedlm_pt._typing import FloatArray
 from mixedlm_pt.arguments import names_of
 from mixedlm_pt.diagnostics.scales import scaled_parameters, scaled_standard_errors
 from mixedlm_pt.diagnostics.term_covariance import term_covariances
@@ -26,15 +27,19 @@ def natural_parameters(fit: Fit) -> pd.Series:
         scale; ``sigma``, or a shape by its own name; then the fixed effects, link scale. A
         correlation with an effect that does not vary is NaN.
     """
+    return pd.Series(natural_values(fit), dtype=np.float64)
+
+
+def natural_values(fit: Fit) -> dict[str, float]:
+    """`natural_parameters` without a Series, which takes longer than the numbers."""
     values: dict[str, float] = {}
     for term in term_covariances(fit):
-        r = term.correlation_factor @ term.correlation_factor.T
-        values |= {name: term.sd[a] if a == b else r[a, b] for name, a, b in term.parameters}
+        r, sd = term.correlation_factor @ term.correlation_factor.T, term.sd
+        values |= {name: sd[a] if a == b else r[a, b] for name, a, b in term.parameters}
     name = dispersion_name(fit)
     if name is not None:
         values[name] = fit.sigma if fit.has_scale else fit.phi
-    values |= dict(zip(fit.design.coef_names, fit.beta, strict=True))
-    return pd.Series(values, dtype=np.float64)
+    return values | dict(zip(fit.design.coef_names, fit.beta, strict=True))
 
 
 def natural_standard_errors(fit: Fit) -> pd.Series:
@@ -42,6 +47,11 @@ def natural_standard_errors(fit: Fit) -> pd.Series:
 
     NaN where there is none: sds of zero, correlations of +-1, Pearson's dispersion.
     """
+    return pd.Series(natural_errors(fit), index=list(natural_values(fit)))
+
+
+def natural_errors(fit: Fit) -> FloatArray:
+    """`natural_standard_errors` as an array."""
     scaled = scaled_parameters(fit)
     slope = np.where(scaled.is_sd, scaled.back(scaled.values), 1.0 - np.tanh(scaled.values) ** 2)
     random = slope * scaled_standard_errors(fit, scaled)
@@ -53,8 +63,7 @@ def natural_standard_errors(fit: Fit) -> pd.Series:
         dispersion.append(slope_phi * np.sqrt(variance))
     scale = fit.phi if fit.family.has_pearson_dispersion else 1.0
     fixed = np.sqrt(scale * np.diag(fit.estimate.covariance)[: fit.model.p])
-    values = np.concatenate([random, dispersion, fixed])
-    return pd.Series(values, index=natural_parameters(fit).index)
+    return np.concatenate([random, dispersion, fixed])
 
 
 def chosen_parameters(
@@ -75,7 +84,7 @@ def chosen_parameters(
     ArgumentError
         For an unknown name.
     """
-    names = list(natural_parameters(fit).index if known is None else known)
+    names = list(natural_values(fit) if known is None else known)
     fixed = set(fit.design.coef_names)
     groups = {
         "beta_": [name for name in names if name in fixed],

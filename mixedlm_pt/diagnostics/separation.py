@@ -25,14 +25,17 @@ def separated_coefficients(fit: Fit) -> tuple[str, ...]:
     the information about the same combination when all means are equal, so that collinear columns,
     which lose both, are not mistaken for it.
     """
-    X, finder = fit.design.X, fit.finder
-    spread = np.abs(X).max(axis=0, initial=0.0)
+    X, size = fit.design.X, np.abs(fit.beta)
     # From the information at the estimates themselves: that of the log-likelihood, which is flat
     # here, is nothing but rounding error. "not <": a missing standard error is the extreme case.
-    se = np.sqrt(np.diag(fit.estimate.covariance_rx))
-    suspects = (np.abs(fit.beta) * spread > LARGE_EFFECT) & ~(se < 0.5 * np.abs(fit.beta))
+    suspects = ~(np.sqrt(np.diag(fit.estimate.covariance_rx)) < 0.5 * size)
     if not suspects.any():
         return ()
+    spread = np.maximum(X.max(axis=0), -X.min(axis=0))
+    suspects &= size * spread > LARGE_EFFECT
+    if not suspects.any():
+        return ()
+    finder = fit.finder
     mean = np.average(finder.y, weights=finder.w)
     equal = np.full(fit.model.n, fit.compiled.forward(np.array([mean]))[0][0])
     left = information(X, finder.density(fit.eta, fit.log_phi)[2])

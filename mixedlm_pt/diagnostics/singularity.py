@@ -41,9 +41,9 @@ def isSingular(fit: Fit, tol: float = SINGULAR_TOL) -> bool:
 def singularities(fit: Fit, tol: float = SINGULAR_TOL) -> tuple[str, ...]:
     """What is singular, one phrase a finding: term and direction."""
     found: list[str] = []
-    for term, Z in zip(term_covariances(fit), (t.Z for t in fit.design.terms), strict=True):
-        size = np.sqrt((Z**2).mean(axis=0))
-        zero = (term.sd == 0.0) | (term.sd * size < tol * (term.sd * size).max())
+    for term, own in zip(term_covariances(fit), fit.design.terms, strict=True):
+        contribution = term.sd * own.size
+        zero = (term.sd == 0.0) | (contribution < tol * contribution.max())
         found += [
             f"the standard deviation of {name} in ({term.label}) is zero"
             for name, is_zero in zip(term.columns, zero, strict=True)
@@ -55,6 +55,8 @@ def singularities(fit: Fit, tol: float = SINGULAR_TOL) -> tuple[str, ...]:
 
 def lost_directions(term: TermCovariance, kept: IntArray, tol: float) -> list[str]:
     """Perfect correlations among the effects that vary, else the combination without variance."""
+    if len(kept) < 2:
+        return []
     factor = term.correlation_factor[kept]
     left, values, _ = np.linalg.svd(factor)
     lost = left[:, : len(kept)][:, values[: len(kept)] < tol]

@@ -1,7 +1,7 @@
 """The likelihood ratio test with its null distribution simulated."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
@@ -10,6 +10,7 @@ import pandas as pd
 from scipy.special import gammaincc
 
 from mixedlm_pt._typing import FloatArray
+from mixedlm_pt.arguments import positive_integer
 from mixedlm_pt.errors import ArgumentError, EstimationError
 from mixedlm_pt.fit import Fit, refitted
 from mixedlm_pt.inference.comparability import model_lines, named_fits, refuse_incomparable
@@ -21,7 +22,7 @@ from mixedlm_pt.inference.likelihood_ratio import (
     likelihood_ratio_test,
 )
 from mixedlm_pt.limits import binomial_interval
-from mixedlm_pt.refitting import bootMer
+from mixedlm_pt.refitting.bootstrap import Replicate, bootstrap, fits_of, replicate
 from mixedlm_pt.result_table import ResultTable
 from mixedlm_pt.tasks import Seed, interruption
 
@@ -130,8 +131,15 @@ def pb_lrt(
             f"pb_lrt() needs nested models: m2, {large.design.formula}, {reason}; m1 is "
             f"{small.design.formula}."
         )
-    statistic = partial(likelihood_ratio, large=large)
-    boot = bootMer(small, statistic, nsim=nsim, seed=seed, n_jobs=n_jobs, progress=progress)
+    boot = bootstrap(
+        small,
+        partial(likelihood_ratios, large),
+        test.statistic,
+        nsim=positive_integer("nsim", nsim),
+        seed=seed,
+        n_jobs=n_jobs,
+        progress=progress,
+    )
     reference = boot.t.to_numpy().ravel()
     n, exceeded = len(reference), int((reference >= test.statistic - TIE).sum())
     interval = binomial_interval(exceeded, n)
@@ -156,12 +164,27 @@ def pb_lrt(
     )
 
 
-def likelihood_ratio(null: Fit, large: Fit) -> float:
-    """The statistic of the larger model, fitted to the response of a fit of the smaller one."""
-    model = large.model.with_design(replace(large.design, response=null.design.response))
-    full = refitted(large, model, start=large.restart, has_covariance=False)
+def likelihood_ratios(large: Fit, nulls: Iterator[Fit | Exception]) -> Iterator[Replicate]:
+    """The statistics of the larger model, fitted to the responses of fits of the smaller one."""
+    fits = list(nulls)
+    responses = [fit if isinstance(fit, Exception) else fit.design.response for fit in fits]
+    larger = fits_of(large, large.model, responses, start=large.restart, has_covariance=False)
+    for null, full in zip(fits, larger, strict=True):
+        yield replicate(partial(likelihood_ratio, full=full, large=large), null)
+
+
+def likelihood_ratio(null: Fit, *, full: Fit | Exception, large: Fit) -> float:
+    """The statistic of the larger model, whose fit to the response of ``null`` is ``full``.
+
+    Raises
+    ------
+    EstimationError
+        If the larger model cannot be fitted.
+    """
+    if isinstance(full, Exception):
+        raise full
     if full.estimate.loglik < null.estimate.loglik - SHORTFALL:
-        full = refitted(large, model, has_covariance=False)
+        full = refitted(large, full.model, has_covariance=False)
     statistic = 2.0 * (full.estimate.loglik - null.estimate.loglik)
     if not statistic > -2.0 * SHORTFALL:
         raise EstimationError("the larger model was caught below the smaller one.")

@@ -1,8 +1,8 @@
 """Parametric bootstrap: fits of responses simulated from a fit."""
 
 from collections import Counter
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
 
@@ -12,23 +12,25 @@ from scipy.special import ndtri
 
 from mixedlm_pt._typing import FloatArray
 from mixedlm_pt.arguments import names_of, one_of, positive_integer
-from mixedlm_pt.design import replace_response, term_positions
+from mixedlm_pt.design import Response, replace_response, term_positions
 from mixedlm_pt.design.response import refuse_constant
-from mixedlm_pt.diagnostics import isSingular, natural_parameters
+from mixedlm_pt.diagnostics import isSingular, natural_values
 from mixedlm_pt.errors import ArgumentError, EstimationError, MixedlmError
 from mixedlm_pt.estimation import Start
-from mixedlm_pt.fit import Fit, refitted
+from mixedlm_pt.estimation.batch import chunk_size
+from mixedlm_pt.fit import Fit, refitted_together
 from mixedlm_pt.limits import tail_names, tails
 from mixedlm_pt.model import GLMM
 from mixedlm_pt.prediction import draw
 from mixedlm_pt.result_table import Printed, ResultTable
-from mixedlm_pt.tasks import Seed, interruption, recorded_seed, run_tasks, spawn_seeds
+from mixedlm_pt.tasks import Seed, interruption, recorded_seed, run_batches, spawn_seeds
 
 TYPES = ("perc", "basic", "norm")
 # What a fit, or a function of one, may raise on unlucky data; anything else is a programming error.
 FAILURES = (MixedlmError, ArithmeticError, ValueError)
 
 type Statistic = Callable[[Any], Any]
+type Replicates = Callable[[Iterator[Any]], Iterator[Replicate]]
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -200,22 +202,53 @@ def bootMer(
         raise ArgumentError(f"FUN is {FUN!r}; it must be a function of a fit, such as mlm.fixef.")
     if use_u and re_form != "NA":
         raise ArgumentError("give use_u=True, which holds all random effects, or re_form=.")
-    statistic = natural_parameters if FUN is None else FUN
-    t0 = as_series(statistic(fit))
-    held = term_positions(fit.design, None if use_u else re_form)
+    statistic = natural_values if FUN is None else FUN
+    return bootstrap(
+        fit,
+        partial(map, partial(replicate, statistic)),
+        statistic(fit),
+        nsim=nsim,
+        seed=seed,
+        held=term_positions(fit.design, None if use_u else re_form),
+        has_covariance=has_covariance,
+        n_jobs=n_jobs,
+        progress=progress,
+    )
+
+
+def bootstrap(
+    fit: Fit,
+    replicates: Replicates,
+    original: Any,
+    *,
+    nsim: int,
+    seed: Seed,
+    held: tuple[int, ...] = (),
+    has_covariance: bool = False,
+    n_jobs: int | None = None,
+    progress: bool = False,
+) -> Bootstrap:
+    """`bootMer` with a statistic that many fits have together.
+
+    Parameters
+    ----------
+    replicates : callable
+        Of fits, an iterator over them or the exceptions in their places; iterates over their
+        replicates.
+    original : Any
+        The statistic of the fit itself.
+    held : tuple of int
+        Positions of the terms whose random effects stay at their modes.
+    """
+    t0 = as_series(original)
     # Whether the family can be simulated at all is seen here, not nsim times.
     draw(fit, np.random.default_rng(0), range(len(fit.design.terms)))
     work = partial(
-        replicate,
-        fit=fit,
-        statistic=statistic,
-        held=held,
-        start=fit.restart,
-        has_covariance=has_covariance,
+        simulated_fits, fit=fit, replicates=replicates, held=held, has_covariance=has_covariance
     )
-    seed = recorded_seed(seed)
-    outcomes = run_tasks(
-        work, spawn_seeds(seed, nsim), label="bootstrap", n_jobs=n_jobs, progress=progress
+    seed, size = recorded_seed(seed), chunk_size(fit.model, fit.approximation)
+    outcomes = run_batches(
+        work, spawn_seeds(seed, nsim), size, label="bootstrap", n_jobs=n_jobs, progress=progress
     )
     done = {j: outcome for j, outcome in enumerate(outcomes, start=1) if not outcome.failure}
     failures = Counter(outcome.failure for outcome in outcomes if outcome.failure)
@@ -235,51 +268,98 @@ def bootMer(
 class Replicate:
     """Values of the statistic, or why there are none."""
 
-    values: FloatArray
-    is_singular: bool
-    failure: str
+    values: FloatArray = field(default_factory=lambda: np.empty(0))
+    is_singular: bool = False
+    failure: str = ""
 
 
-def replicate(
-    seed: np.random.SeedSequence,
+def replicate(statistic: Statistic, again: Fit | Exception) -> Replicate:
+    """One replicate of a statistic of fits."""
+    value = again if isinstance(again, Exception) else attempted(statistic, again)
+    if isinstance(again, Exception) or isinstance(value, Exception):
+        return Replicate(failure=f"{type(value).__name__}: {value}")
+    return Replicate(as_numbers(value), isSingular(again))
+
+
+def simulated_fits(
+    seeds: Sequence[np.random.SeedSequence],
     *,
     fit: Fit,
-    statistic: Statistic,
+    replicates: Replicates,
     held: tuple[int, ...],
+    has_covariance: bool,
+) -> Iterator[Replicate]:
+    """Replicates, each of which depends on its seed alone."""
+    drawn = [attempted(partial(drawn_response, fit, fit.model, held), seed) for seed in seeds]
+    fits = fits_of(fit, fit.model, drawn, start=fit.restart, has_covariance=has_covariance)
+    return replicates(fits)
+
+
+def attempted[Argument, Value](
+    function: Callable[[Argument], Value], argument: Argument
+) -> Value | Exception:
+    """The function's value, or the failure that unlucky data led to."""
+    try:
+        return function(argument)
+    except FAILURES as error:
+        return error
+
+
+def drawn_response(
+    fit: Fit, model: GLMM, held: tuple[int, ...], seed: np.random.SeedSequence
+) -> Response:
+    """A response simulated from a fit on the rows of a model with the same terms.
+
+    Raises
+    ------
+    MixedlmError
+        If it cannot be drawn, or is constant.
+    """
+    y = draw(fit, np.random.default_rng(seed), held, model.design)
+    response = replace_response(model.design, y).response
+    refuse_constant(response)
+    return response
+
+
+def fits_of[AnyFit: Fit](
+    fit: AnyFit,
+    model: GLMM,
+    responses: Sequence[Response | Exception],
+    *,
     start: Start | None,
     has_covariance: bool,
-) -> Replicate:
-    """One replicate, which depends on its seed alone."""
-    try:
-        y = draw(fit, np.random.default_rng(seed), held)
-        again = response_fit(fit, fit.model, y, start=start, has_covariance=has_covariance)
-        return Replicate(as_series(statistic(again)).to_numpy(), isSingular(again), "")
-    except FAILURES as error:
-        return Replicate(np.empty(0), False, f"{type(error).__name__}: {error}")
-
-
-def response_fit(
-    fit: Fit, model: GLMM, y: FloatArray, *, start: Start | None = None, has_covariance: bool
-) -> Fit:
-    """A model fitted to another response (n,), which is not constant, as `refitted` does it."""
-    design = replace_response(model.design, y)
-    refuse_constant(design.response)
-    return refitted(fit, model.with_design(design), start=start, has_covariance=has_covariance)
+) -> Iterator[AnyFit | Exception]:
+    """Fits of a model to responses, in their order, failures in their places."""
+    good = [response for response in responses if isinstance(response, Response)]
+    fits = refitted_together(fit, model, good, start=start, has_covariance=has_covariance)
+    for response in responses:
+        yield response if isinstance(response, Exception) else next(fits)
 
 
 def as_series(value: Any) -> pd.Series:
     """What a statistic returned as numbers with names, ``t1``, ... where it gives none."""
-    named = pd.Series(dict(value)) if isinstance(value, Mapping) else value
+    if isinstance(value, pd.Series | Mapping):
+        return pd.Series(as_numbers(value), index=pd.Index(list(value.keys())))
+    numbers = as_numbers(value)
+    return pd.Series(numbers, index=pd.Index([f"t{j}" for j in range(1, len(numbers) + 1)]))
+
+
+def as_numbers(value: Any) -> FloatArray:
+    """The numbers alone, in a vector.
+
+    Raises
+    ------
+    ArgumentError
+        If they are no numbers.
+    """
+    plain = list(value.values()) if isinstance(value, Mapping) else value
     try:
-        if isinstance(named, pd.Series):
-            return named.astype(np.float64)
-        values = np.ravel(np.asarray(named, np.float64))
+        return np.ravel(np.asarray(plain, np.float64))
     except (TypeError, ValueError):
         raise ArgumentError(
             f"FUN returned {value!r}; it must return a number, an array, a mapping or a Series of "
             "numbers."
         ) from None
-    return pd.Series(values, index=pd.Index([f"t{j}" for j in range(1, len(values) + 1)]))
 
 
 def quantiles(t: FloatArray, wanted: FloatArray) -> FloatArray:

@@ -16,6 +16,7 @@ from mixedlm_pt.families import make_family
 from mixedlm_pt.fit import Call, Fit
 from mixedlm_pt.formula import parse_formula, update_formula
 from mixedlm_pt.model import GLMM
+from mixedlm_pt.refitting.evaluation_display import EvaluationDisplay
 
 MAX_NODES = 100
 # Arguments of one run, which are not part of the call.
@@ -25,7 +26,11 @@ type StartingValues = Mapping[str, Any] | Fit | None
 
 
 def fit_call[AnyFit: Fit](
-    make: Callable[..., AnyFit], call: Call, *, start: StartingValues = None, verbose: int = 0
+    make: Callable[..., AnyFit],
+    call: Call,
+    *,
+    start: StartingValues = None,
+    verbose: int | None = None,
 ) -> AnyFit:
     """The fit that a call describes, without warnings of its convergence.
 
@@ -48,16 +53,18 @@ def fit_call[AnyFit: Fit](
     given["family"] = family = make_family(given["family"])
     names = ("weights", "offset", "na_action", "contrasts")
     design = build_design(call.formula, call.data, family, **{name: given[name] for name in names})
-    model = GLMM(design, family)
+    algebra = None if control.structure == "auto" else control.structure
+    model = GLMM(design, family, algebra=algebra, n_probes=control.n_probes)
     approximation = Approximation(checked_nodes(given["nAGQ"], model), control.laplace_weights)
-    estimate = fit_model(
-        model,
-        approximation,
-        control,
-        start=starting_vector(start, model),
-        backend=given["backend"],
-        progress=print_progress if verbose else None,
-    )
+    with EvaluationDisplay(verbose) as display:
+        estimate = fit_model(
+            model,
+            approximation,
+            control,
+            start=starting_vector(start, model),
+            backend=given["backend"],
+            progress=display,
+        )
     return make(
         model=model,
         approximation=approximation,
@@ -136,11 +143,6 @@ def starting_part(name: str, given: Any, size: int) -> FloatArray:
         kind = "positive and finite" if name == "phi" else "finite"
         raise ArgumentError(f"start[{name!r}] is {given!r}; its values must be {kind}.")
     return np.log(values) if name == "phi" else values
-
-
-def print_progress(n_evaluations: int, loglik: float) -> None:
-    """One line an evaluation."""
-    print(f"evaluation {n_evaluations:3d}: log-likelihood {loglik:.6f}")
 
 
 def update[AnyFit: Fit](fit: AnyFit, formula: str | None = None, **changes: Any) -> AnyFit:

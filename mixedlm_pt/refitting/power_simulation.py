@@ -1,9 +1,11 @@
 """Power by simulation: how often a study like this one would find an effect."""
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
+from itertools import groupby
+from operator import itemgetter
 from typing import Any
 
 import numpy as np
@@ -14,13 +16,15 @@ from mixedlm_pt._typing import IntArray
 from mixedlm_pt.arguments import finite_number, names_of, one_of, positive_integer, probability
 from mixedlm_pt.design import Design, GroupingFactor, subset
 from mixedlm_pt.errors import ArgumentError, unknown_name
-from mixedlm_pt.fit import Fit, refitted
+from mixedlm_pt.estimation import Start
+from mixedlm_pt.estimation.batch import chunk_size
+from mixedlm_pt.fit import Fit
 from mixedlm_pt.limits import binomial_interval
 from mixedlm_pt.model import GLMM
 from mixedlm_pt.prediction import draw
-from mixedlm_pt.refitting.bootstrap import FAILURES, response_fit
+from mixedlm_pt.refitting.bootstrap import attempted, drawn_response, fits_of
 from mixedlm_pt.result_table import Printed, ResultTable
-from mixedlm_pt.tasks import Seed, interruption, recorded_seed, run_tasks, spawn_seeds
+from mixedlm_pt.tasks import Seed, interruption, recorded_seed, run_batches, spawn_seeds
 
 METHODS = ("Wald", "LRT")
 
@@ -145,7 +149,8 @@ def power(
     models = [replace(fit.model, design=design) for _, design in designs]
     tasks = [(s, j) for s in range(len(designs)) for j in range(nsim)]
     work = partial(tested, truth=truth, models=models, seeds=seeds, columns=columns, method=method)
-    outcomes = run_tasks(work, tasks, label="power", n_jobs=n_jobs, progress=progress)
+    size = max(chunk_size(model, fit.approximation) for model in models)
+    outcomes = run_batches(work, tasks, size, label="power", n_jobs=n_jobs, progress=progress)
     replicates = pd.DataFrame([vars(outcome) for outcome in outcomes])
     replicates.insert(0, "size", [s for s, _ in tasks[: len(outcomes)]])
     rows = []
@@ -254,37 +259,83 @@ class Tested:
 
 
 def tested(
-    task: tuple[int, int],
+    tasks: Sequence[tuple[int, int]],
     *,
     truth: Fit,
     models: Sequence[GLMM],
     seeds: Sequence[Sequence[np.random.SeedSequence]],
     columns: Sequence[int],
     method: str,
-) -> Tested:
-    """One simulated study, which depends on its seed alone."""
-    size, j = task
-    model = models[size]
-    k = len(columns)
-    try:
-        y = draw(truth, np.random.default_rng(seeds[size][j]), (), model.design)
+) -> Iterator[Tested]:
+    """Simulated studies, each of which depends on its seed alone."""
+    for size, together in groupby(tasks, itemgetter(0)):
+        model, start = models[size], start_at(truth, models[size])
+        draws = partial(drawn_response, truth, model, ())
+        responses = [attempted(draws, seeds[size][j]) for _, j in together]
         is_wald = method == "Wald"
-        full = response_fit(truth, model, y, has_covariance=is_wald)
-        estimate, se = full.beta[columns], np.full(k, np.nan)
+        full = fits_of(truth, model, responses, start=start, has_covariance=is_wald)
         if is_wald:
-            V = full.estimate.covariance[np.ix_(columns, columns)]
-            statistic, se = float(estimate @ np.linalg.solve(V, estimate)), np.sqrt(np.diag(V))
-        else:
-            null = refitted(
-                truth, model.with_design(without(full.design, columns)), has_covariance=False
-            )
-            statistic = 2.0 * (full.estimate.loglik - null.estimate.loglik)
-    except FAILURES as error:
-        return Tested(failure=f"{type(error).__name__}: {error}")
-    if np.isnan(statistic):
+            yield from (outcome_of(partial(wald_test, columns=columns), fit) for fit in full)
+            continue
+        fits = list(full)
+        null = model.with_design(without(model.design, columns))
+        rest = None if start is None else start_without(start, columns)
+        smaller = fits_of(truth, null, responses, start=rest, has_covariance=False)
+        for fit, small in zip(fits, smaller, strict=True):
+            if isinstance(small, Exception):
+                yield failed(small)
+            else:
+                yield outcome_of(partial(ratio_test, small=small, columns=columns), fit)
+
+
+def outcome_of(test: Callable[[Fit], Tested], fit: Fit | Exception) -> Tested:
+    """The test of a fit, or why there is none."""
+    value = fit if isinstance(fit, Exception) else attempted(test, fit)
+    if isinstance(value, Exception):
+        return failed(value)
+    if np.isnan(value.statistic):
         return Tested(failure="the fit has no standard errors")
-    single = (float(estimate[0]), float(se[0])) if k == 1 else (np.nan, np.nan)
+    return value
+
+
+def failed(error: Exception) -> Tested:
+    """A study without a test."""
+    return Tested(failure=f"{type(error).__name__}: {error}")
+
+
+def wald_test(fit: Fit, columns: Sequence[int]) -> Tested:
+    """Wald's test of some coefficients, with the estimate and standard error of a single one."""
+    estimate, V = fit.beta[columns], fit.estimate.covariance[np.ix_(columns, columns)]
+    statistic, k = float(estimate @ np.linalg.solve(V, estimate)), len(columns)
+    single = (float(estimate[0]), float(np.sqrt(V[0, 0]))) if k == 1 else (np.nan, np.nan)
     return Tested(statistic, k, float(chdtrc(k, max(statistic, 0.0))), *single)
+
+
+def ratio_test(fit: Fit, small: Fit, columns: Sequence[int]) -> Tested:
+    """The likelihood-ratio test of some coefficients, which ``small`` does without."""
+    statistic, k = 2.0 * (fit.estimate.loglik - small.estimate.loglik), len(columns)
+    estimate = float(fit.beta[columns[0]]) if k == 1 else np.nan
+    return Tested(statistic, k, float(chdtrc(k, max(statistic, 0.0))), estimate)
+
+
+def start_at(truth: Fit, model: GLMM) -> Start | None:
+    """Starting values at the truth for a study of another size."""
+    start = truth.restart
+    # With nAGQ = 0 beta is no parameter of the search.
+    if start is None or truth.approximation.nAGQ == 0:
+        return None
+    par = np.concatenate([truth.beta, start.par[len(truth.beta) :]])
+    scale = start.scale * np.sqrt(truth.model.n / model.n)
+    return Start(par, scale, start.bend, truth.beta, np.zeros(model.q))
+
+
+def start_without(start: Start, columns: Sequence[int]) -> Start:
+    """Starting values without some coefficients."""
+    kept = np.setdiff1d(np.arange(len(start.par)), columns)
+    covariance = (start.scale @ start.scale.T)[np.ix_(kept, kept)]
+    scale = np.linalg.cholesky(covariance)
+    beta = np.delete(start.beta, columns)
+    return Start(start.par[kept], scale, start.bend[kept], beta, start.u)
 
 
 def without(design: Design, columns: Sequence[int]) -> Design:

@@ -1,27 +1,29 @@
 """The same model fitted to other responses: one of them, or a table with one a column."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any
 
-import narwhals as nw
 import numpy as np
 import pandas as pd
 
+from mixedlm_pt._typing import FloatArray
 from mixedlm_pt.design import Design, replace_response, subset
 from mixedlm_pt.design.response import refuse_constant
 from mixedlm_pt.diagnostics import (
-    checkConv,
-    natural_parameters,
-    natural_standard_errors,
+    findings,
+    natural_errors,
+    natural_values,
     with_warnings,
 )
 from mixedlm_pt.errors import DataError, MixedlmError
-from mixedlm_pt.fit import Fit, refitted
+from mixedlm_pt.estimation.batch import chunk_size
+from mixedlm_pt.fit import Fit, refitted, refitted_together
 from mixedlm_pt.limits import two_sided_p
+from mixedlm_pt.model import GLMM
 from mixedlm_pt.result_table import Printed, ResultMapping, ResultTable
-from mixedlm_pt.tasks import interruption, run_tasks
+from mixedlm_pt.tasks import interruption, run_batches
 
 # Of a long table of responses, so many are printed.
 SHOWN = 20
@@ -126,7 +128,8 @@ def refit[AnyFit: Fit](
     Returns
     -------
     Fit or Refits
-        Each the same as of `glmer`, all on one compilation. For many, failures (constant responses,
+        Each the same as of `glmer`. Many are fitted together, beginning at the estimates of
+        ``fit``, and none depends on the others. For many, failures (constant responses,
         values outside the support) are recorded, not raised; after a KeyboardInterrupt with the
         responses that were finished.
 
@@ -156,18 +159,25 @@ def refit[AnyFit: Fit](
     responses = response_columns(newresp)
     if responses is None:
         return with_warnings(one_refit(fit, newresp))
-    work = partial(refit_record, fit)
     columns = [responses.iloc[:, j] for j in range(responses.shape[1])]
-    records = run_tasks(work, columns, label="refits", n_jobs=n_jobs, progress=progress)
+    records = run_batches(
+        partial(refit_records, fit),
+        columns,
+        chunk_size(fit.model, fit.approximation),
+        label="refits",
+        n_jobs=n_jobs,
+        progress=progress,
+    )
     names = responses.columns[: len(records)]
-    parameters = natural_parameters(fit).index
+    parameters = list(natural_values(fit))
+    nothing = np.full(len(parameters), np.nan)
 
     def series(attribute: str) -> pd.Series:
         return pd.Series([getattr(record, attribute) for record in records], index=names)
 
     def frame(attribute: str) -> pd.DataFrame:
-        rows = [getattr(record, attribute) for record in records]
-        return pd.DataFrame(rows, index=names, columns=parameters, dtype=np.float64)
+        rows = [nothing if record.failure else getattr(record, attribute) for record in records]
+        return pd.DataFrame(np.array(rows), index=names, columns=pd.Index(parameters))
 
     failures = series("failure").astype("str")
     return Refits(
@@ -189,6 +199,8 @@ def response_columns(newresp: Any) -> pd.DataFrame | None:
         return newresp
     if isinstance(newresp, Mapping):
         return pd.DataFrame(newresp)
+    import narwhals as nw
+
     table = nw.from_native(newresp, eager_only=True, pass_through=True)
     if isinstance(table, nw.DataFrame):
         return table.to_pandas()
@@ -199,11 +211,15 @@ def response_columns(newresp: Any) -> pd.DataFrame | None:
 
 def one_refit[AnyFit: Fit](fit: AnyFit, newresp: Any) -> AnyFit:
     """The fit of one other response, from `glmer`'s own starting values."""
+    return refitted(fit, response_model(fit, newresp))
+
+
+def response_model(fit: Fit, newresp: Any) -> GLMM:
+    """The model of another response, on the rows where it has a value."""
     design = without_missing(fit.design, pd.Series(newresp))
     refuse_constant(design.response)
     has_all_rows = design.n == fit.model.n
-    model = fit.model.with_design(design) if has_all_rows else replace(fit.model, design=design)
-    return refitted(fit, model)
+    return fit.model.with_design(design) if has_all_rows else replace(fit.model, design=design)
 
 
 def without_missing(design: Design, values: pd.Series) -> Design:
@@ -230,8 +246,8 @@ def without_missing(design: Design, values: pd.Series) -> Design:
 class Record:
     """What is kept of one refit."""
 
-    estimates: Mapping[Any, float] = field(default_factory=dict)
-    se: Mapping[Any, float] = field(default_factory=dict)
+    estimates: FloatArray = field(default_factory=lambda: np.empty(0))
+    se: FloatArray = field(default_factory=lambda: np.empty(0))
     loglik: float = np.nan
     converged: bool = False
     singular: bool = False
@@ -239,18 +255,47 @@ class Record:
     failure: str = ""
 
 
-def refit_record(fit: Fit, newresp: pd.Series) -> Record:
-    """One refit of many, its failure included."""
+def refit_records(fit: Fit, columns: Sequence[pd.Series]) -> Iterator[Record]:
+    """Refits, failures included; those on all rows of the fit together."""
+    models = [model_or_failure(fit, column) for column in columns]
+    whole = [m for m in models if isinstance(m, GLMM) and m.n == fit.model.n]
+    responses = [model.design.response for model in whole]
+    together = refitted_together(fit, fit.model, responses, start=fit.restart)
+    for model in models:
+        if isinstance(model, MixedlmError):
+            yield Record(failure=str(model))
+        elif model.n == fit.model.n:
+            yield refit_record(next(together))
+        else:
+            yield refit_record(fit_or_failure(fit, model))
+
+
+def model_or_failure(fit: Fit, newresp: pd.Series) -> GLMM | MixedlmError:
+    """`response_model`, or why there is none."""
     try:
-        again = one_refit(fit, newresp)
+        return response_model(fit, newresp)
     except MixedlmError as error:
-        return Record(failure=str(error))
-    convergence = checkConv(again)
+        return error
+
+
+def fit_or_failure(fit: Fit, model: GLMM) -> Fit | MixedlmError:
+    """`refitted`, or why it failed."""
+    try:
+        return refitted(fit, model)
+    except MixedlmError as error:
+        return error
+
+
+def refit_record(again: Fit | MixedlmError) -> Record:
+    """What is kept of a refit, or of its failure."""
+    if isinstance(again, MixedlmError):
+        return Record(failure=str(again))
+    problems, singular = findings(again)
     return Record(
-        natural_parameters(again).to_dict(),
-        natural_standard_errors(again).to_dict(),
+        np.array(list(natural_values(again).values())),
+        natural_errors(again),
         again.estimate.loglik,
-        convergence.ok,
-        bool(convergence.singular),
-        " ".join(convergence.messages),
+        not problems,
+        bool(singular),
+        " ".join((*problems, *singular)),
     )

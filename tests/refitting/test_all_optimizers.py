@@ -64,7 +64,7 @@ def test_one_that_stops_early_is_named():
 
 
 def test_an_optimiser_that_fails_is_recorded(cbpp, monkeypatch):
-    def failing(f, z, tol, maxfun):
+    def failing(f, z, tol, maxfun, guide):
         raise EstimationError("it fell over")
 
     monkeypatch.setitem(OPTIMIZERS, "CG", failing)

@@ -69,16 +69,19 @@ def test_a_table_is_its_columns_one_by_one(cbpp, simulated, refits):
     for name in refits:
         alone = cbpp.refit(simulated[name])
         limits = alone.confint()
-        np.testing.assert_array_equal(refits.estimates.loc[name, "period2":], alone.beta[1:])
         se = np.sqrt(np.diag(alone.vcov()))
-        np.testing.assert_allclose(refits.se.loc[name, "(Intercept)":], se, rtol=1e-12)
+        # Those of a table are found together, from other starting values.
+        away = (refits.estimates.loc[name, "(Intercept)":] - alone.beta) / se
+        np.testing.assert_allclose(away, 0.0, atol=1e-5)
+        # The information is that of the point, 1e-5 standard errors away, where a search ended.
+        np.testing.assert_allclose(refits.se.loc[name, "(Intercept)":], se, rtol=1e-4)
         # The interval of a sd is one on the log scale.
         sd = "sd_(Intercept)|herd"
         log_se = np.log(limits.loc[sd, "97.5 %"] / limits.loc[sd, "2.5 %"]) / (2 * 1.959964)
         assert refits.se.loc[name, sd] == pytest.approx(
-            refits.estimates.loc[name, sd] * log_se, rel=1e-5
+            refits.estimates.loc[name, sd] * log_se, rel=1e-4
         )
-        assert refits.logLik[name] == alone.logLik()
+        assert refits.logLik[name] == pytest.approx(float(alone.logLik()), abs=1e-8)
         assert refits[name].estimate.loglik == alone.estimate.loglik
 
 
