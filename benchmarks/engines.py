@@ -5,7 +5,7 @@ import re
 import shutil
 import sys
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from benchmarks.problems import Problem
@@ -28,12 +28,18 @@ class Engine:
         Of adaptive quadrature; 1 is the Laplace approximation.
     has_slopes : bool
         Whether it fits correlated slopes.
+    lacks : mapping
+        Families and links that it does not have, and what to say of them.
+    information : {"observed", "expected"}
+        In its Laplace approximation: another criterion where the link is not canonical.
     """
 
     name: str
     home: str = "rivals"
     max_nodes: int = 25
     has_slopes: bool = True
+    lacks: Mapping[str | None, str] = field(default_factory=dict)
+    information: str = "observed"
 
     def command(self, rivals: str | None) -> list[str] | None:
         """Interpreter and worker; None where there is no interpreter."""
@@ -52,6 +58,7 @@ class Engine:
             "PYTHONPATH": str(ROOT),
             "PYTENSOR_FLAGS": f"base_compiledir={caches / 'pytensor'}",
             "NUMBA_CACHE_DIR": str(caches / "numba"),
+            "XDG_CACHE_HOME": str(caches),
         }
 
     def obstacle(self, problem: Problem) -> str | None:
@@ -60,17 +67,21 @@ class Engine:
             return "no quadrature"
         if not self.has_slopes and re.search(r"\([^|)]*[a-z][^|)]*\|", problem.formula):
             return "no correlated slopes"
-        return None
+        return self.lacks.get(problem.family) or self.lacks.get(problem.link)
 
 
 ENGINES = {
     engine.name: engine
     for engine in (
         Engine(OURS, "checkout"),
-        Engine("lme4", "R"),
+        Engine("lme4", "R", information="expected"),
         Engine("glmmTMB", "R", max_nodes=1),
         Engine("glmm"),
-        Engine("mixedlm"),
-        Engine("gpboost", max_nodes=1, has_slopes=False),
+        Engine(
+            "mixedlm",
+            lacks={"negative binomial": "does not estimate theta"},
+            information="expected",
+        ),
+        Engine("gpboost", max_nodes=1, has_slopes=False, lacks={"cloglog": "no cloglog link"}),
     )
 }

@@ -1,24 +1,26 @@
 """Runs: every engine, in processes of its own, on every problem."""
 
 import json
-import os
-import platform
 import subprocess
 import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from pathlib import Path
+from statistics import median
 from time import perf_counter
-from typing import Any
 
 from benchmarks.engines import ENGINES, OURS, Engine
-from benchmarks.problems import PROBLEMS
+from benchmarks.problems import PROBLEMS, Problem
+from benchmarks.results import Record, read_results, seconds_of, stamp, write_results
 
-# Seconds that a process may need beside its fits: start, import, reading, a last unfinished fit.
-GRACE = 30.0
-
-Record = dict[str, Any]
+# Seconds that a process may need beside its fits: start, import, reading, the log-likelihood.
+GRACE = 15.0
+# A process that fits once is run again where all until then took less than this share of the limit.
+QUICK = 0.1
+# A larger n is left out only after fits longer than this, which are no longer overhead.
+SECONDS = 1.0
+# Nothing larger, one repetition and this limit in seconds with --quick.
+QUICK_ROWS, QUICK_LIMIT = 10_000, 10.0
 
 
 @dataclass(frozen=True)
@@ -43,7 +45,7 @@ class Bench:
             subprocess.run(
                 [*self.command, str(request), str(report)],
                 cwd=self.folder,
-                env=self.engine.environment(self.folder / caches),
+                env=self.engine.environment(self.folder / self.engine.name / caches),
                 capture_output=True,
                 text=True,
                 timeout=self.limit + GRACE,
@@ -58,51 +60,46 @@ class Bench:
         opening: Record
         opening, *steps = [json.loads(line) for line in report.read_text().splitlines()] or [{}]
         last = {"loglik": None, "evaluations": None} | (steps[-1] if steps else {})
-        fit_s = [step["fit_s"] for step in steps]
-        return opening | last | {"fit_s": fit_s, "script_s": script_s, "failure": failure}
+        times = {
+            "fit_s": [step["fit_s"] for step in steps],
+            # Before the log-likelihood was evaluated once more, which may need more memory.
+            "peak_MB": steps[0]["peak_MB"] if steps else None,
+        }
+        return opening | last | times | {"script_s": script_s, "failure": failure}
 
     def processes(self, caches: str, has_summary: bool = False) -> Iterator[Record]:
-        """Processes that fit once, as many as the repeats and the limit allow."""
-        spent = last = 0.0
+        """Processes that fit once: as many as the repeats where they are quick, else one."""
+        spent = 0.0
         for i in range(self.repeats):
-            if i and spent + last > self.limit:
-                return
             done = self.process(1, caches.format(i), has_summary)
             if done["failure"]:
                 return
-            last = done["script_s"]
-            spent += last
             yield done
+            spent += done["script_s"]
+            if spent > QUICK * self.limit:
+                return
 
     def record(self) -> Record:
-        """All times of the engine on the problem; cold starts only of ours."""
-        is_ours = self.engine.name == OURS
-        cold = list(self.processes("caches-{}")) if is_ours else []
-        # The caches that the first cold start left are the warm ones.
+        """All times of the engine on the problem; empty caches only for ours.
+
+        The first fit with warm caches is that of all processes but those; a whole script is not
+        run where a fit takes more than half of the limit.
+        """
+        cold = list(self.processes("caches-{}")) if self.engine.name == OURS else []
+        # The caches that the first process left are the warm ones.
         main = self.process(self.repeats + 1, "caches-0")
-        is_whole = not main["failure"]
         first, later = main["fit_s"][:1], main["fit_s"][1:]
-        scripts = self.processes("caches-0", has_summary=True) if is_whole else ()
+        is_whole = not main["failure"] and first[0] < self.limit / 2
+        scripts = list(self.processes("caches-0", has_summary=True)) if is_whole else []
+        first += [done["fit_s"][0] for done in scripts]
         return main | {
-            "failure": None if first else main["failure"],
-            "first_fit_s": first[0] if first else None,
+            "failure": main["failure"] if not first or main["loglik"] is None else None,
+            "first_fit_s": first,
             "fit_s": later,
             "script_s": [done["script_s"] for done in scripts],
-            "cold_s": [done["import_s"] + done["fit_s"][0] for done in cold],
+            "cold_fit_s": [done["fit_s"][0] for done in cold],
+            "cold_import_s": [done["import_s"] for done in cold],
         }
-
-
-def machine() -> Record:
-    """Processor, memory, system, and how busy it was."""
-    info = Path("/proc/cpuinfo")
-    models = [line for line in info.read_text().splitlines() if line.startswith("model name")]
-    return {
-        "processor": models[0].split(": ")[1] if models else platform.processor(),
-        "cores": os.cpu_count(),
-        "memory_GB": round(os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 1e9, 1),
-        "system": platform.platform(),
-        "load_at_start": os.getloadavg()[0],
-    }
 
 
 def run(
@@ -111,35 +108,59 @@ def run(
     rivals: str | None,
     repeats: int,
     limit: float,
+    quick: bool,
     out: Path,
 ) -> None:
-    """Run all; write the results after each, and say how it went."""
-    document: Record = {
-        "date": datetime.now(UTC).isoformat(timespec="seconds"),
-        "machine": machine(),
-        "settings": {"repeats": repeats, "limit_s": limit},
-        "versions": {},
-        "results": [],
-    }
+    """Run all; merge the results into those of ``out`` after each, and say how it went."""
+    if quick:
+        problems = [name for name in problems if PROBLEMS[name].n <= QUICK_ROWS]
+        repeats, limit = 1, min(limit, QUICK_LIMIT)
+    document = read_results(out)
     commands = {name: ENGINES[name].command(rivals) for name in engines}
     for problem in (PROBLEMS[name] for name in problems):
+        cells = document["results"].setdefault(problem.name, {})
         with tempfile.TemporaryDirectory(prefix="benchmark-") as folder:
             task = problem.write(Path(folder))
             for name, command in commands.items():
-                engine = ENGINES[name]
-                record: Record = {"failure": engine.obstacle(problem)}
+                engine, record = ENGINES[name], stamp()
+                obstacle = engine.obstacle(problem) or hopeless(document, problem, name, limit)
                 if command is None:
                     record["failure"] = "absent"
-                elif record["failure"] is None:
-                    record = Bench(engine, command, task, Path(folder), repeats, limit).record()
-                    document["versions"][name] = record.pop("versions", {})
+                elif obstacle:
+                    record["failure"] = obstacle
+                else:
+                    record |= Bench(engine, command, task, Path(folder), repeats, limit).record()
                 print(f"{problem.name}, {name}: {brief(record)}", flush=True)
-                document["results"].append({"problem": problem.name, "engine": name} | record)
-                out.write_text(json.dumps(document, indent=1) + "\n")
+                cells[name] = record
+                write_results(document, out)
+
+
+def hopeless(document: Record, problem: Problem, engine: str, limit: float) -> str | None:
+    """Why a fit cannot end within the limit, from the next smaller n; None where it may.
+
+    Where a fit takes seconds, no engine's time grows more slowly than n.
+    """
+    smaller = [
+        other
+        for other in PROBLEMS.values()
+        if other.series == problem.series is not None and other.n < problem.n
+    ]
+    if not smaller:
+        return None
+    other = smaller[-1]
+    record = document["results"].get(other.name, {}).get(engine, {"failure": "absent"})
+    seconds = seconds_of(record)
+    if seconds is not None and seconds > SECONDS and seconds * problem.n / other.n > limit:
+        return f"> {limit:g} s (not run: {seconds:.2g} s at n = {other.n:,})"
+    if seconds is None and record["failure"].startswith(">"):
+        return f"> {limit:g} s (not run: so at n = {other.n:,})"
+    return None
 
 
 def brief(record: Record) -> str:
     """One engine on one problem in a few words."""
     if record["failure"]:
         return str(record["failure"])
-    return f"first fit {record['first_fit_s']:.3f} s, log-likelihood {record['loglik']:.5f}"
+    first = median(record["first_fit_s"])
+    again = f", again {median(record['fit_s']):.3f} s" if record["fit_s"] else ""
+    return f"first fit {first:.3f} s{again}, log-likelihood {record['loglik']:.5f}"

@@ -1,90 +1,233 @@
-"""Tables: results as markdown."""
+"""Tables: all results as one page of markdown, with figures beside it."""
 
-from collections.abc import Sequence
-from itertools import groupby
+import json
+from collections.abc import Callable, Iterable
+from pathlib import Path
 from statistics import median
-from typing import Any
 
-from benchmarks.engines import OURS
+from benchmarks.engines import OURS, ROOT
+from benchmarks.figures import draw_series
+from benchmarks.problems import PROBLEMS
+from benchmarks.results import LOGLIK_TOLERANCE, Results, seconds_of
 
-# A fit this far below the best log-likelihood is a failure, however fast: its estimates may be
-# sqrt(2 * 0.01) = 0.14 standard errors away.
-LOGLIK_TOLERANCE = 0.01
+DOCUMENT = ROOT / "docs" / "benchmarks.md"
+# Where a rival is ahead: what holds us back, by problem or series.
+HELD_BACK: dict[str, str] = {}
 
-HEADER = (
-    "problem", "engine", "fit, s", "ratio", "logLik", "to best", "evaluations",
-    "import, s", "first fit, s", "cold import + first fit, s", "script, s",
-)  # fmt: skip
-
-Record = dict[str, Any]
+Cell = Callable[[str, str], str]
 
 
-def table(document: Record) -> str:
-    """Markdown: where the results are from, a row for every problem and engine, the rules."""
-    rows = [HEADER, ("---", "---", *["---:"] * (len(HEADER) - 2))]
-    for _, records in groupby(document["results"], lambda record: record["problem"]):
-        rows.extend(problem_rows(list(records)))
-    body = "\n".join(f"| {' | '.join(row)} |" for row in rows)
-    return f"{origin(document)}\n\n{body}\n\n{NOTES}"
+def write_document(out: Path, document: Path) -> None:
+    """Write the page and, in a folder beside it, its figures."""
+    results = Results(json.loads(out.read_text()))
+    figures = document.parent / "figures" / document.stem
+    figures.mkdir(parents=True, exist_ok=True)
+    drawn = draw_series(results, figures)
+    parts = [
+        HEAD.format(tolerance=LOGLIK_TOLERANCE),
+        origin(results),
+        *second_fits(results),
+        *(f"![{title}]({path.relative_to(document.parent)})" for title, path in drawn.items()),
+        *starts(results),
+        *by_engine(results, "## Memory", MEMORY, memory_cell(results)),
+        *logliks(results),
+        *by_engine(results, "## Evaluations", EVALUATIONS, evaluations_cell(results)),
+        *floor(results),
+    ]
+    document.write_text("\n\n".join(parts) + "\n")
 
 
-def origin(document: Record) -> str:
+def origin(results: Results) -> str:
     """Date, machine and versions."""
-    m, versions = document["machine"], document["versions"]
-    lists = [" ".join(f"{name} {v}" for name, v in found.items()) for found in versions.values()]
+    m = results.machine
+    records = [r for by_name in results.records.values() for r in by_name.values()]
+    dates = sorted({record["date"][:10] for record in records})
+    loads = sorted(record["load"] for record in records)
+    versions = {
+        f"{name} {version}": None
+        for record in records
+        for name, version in record.get("versions", {}).items()
+    }
+    period = " to ".join(dict.fromkeys((dates[0], dates[-1])))
     return (
-        f"{document['date']}; {m['processor']}, {m['cores']} cores, {m['memory_GB']} GB, "
-        f"{m['system']}, load {m['load_at_start']:.1f}. {'; '.join(lists)}."
+        f"{period}; {m['processor']}, {m['cores']} cores, "
+        f"{m['memory_GB']} GB, {m['system']}; load before a problem {median(loads):.1f} (median), "
+        f"{loads[-1]:.1f} (highest). {', '.join(versions)}."
     )
 
 
-def fit_seconds(record: Record) -> float | None:
-    """Median of the later fits; the first fit where the limit left no time for another."""
-    if record["failure"]:
-        return None
-    return median(record["fit_s"]) if record["fit_s"] else float(record["first_fit_s"])
+def second_fits(results: Results) -> list[str]:
+    """Times of a second fit, and where a rival is ahead."""
+    rows, behind = [], []
+    for problem in results.problems:
+        fastest = (results.ranking(problem) or [(0.0, "")])[0][1]
+        cells = []
+        for engine in results.engines:
+            cell = fit_cell(results, problem, engine)
+            cells.append(f"**{cell}**" if engine == fastest else cell)
+        lead = results.lead(problem)
+        rows.append([problem, *cells, "" if lead is None else f"{lead[0]:.2g}, {lead[1]}"])
+        if lead is not None and lead[0] < 1.0:
+            series = PROBLEMS[problem].series or problem
+            reason = HELD_BACK.get(problem) or HELD_BACK.get(series)
+            line = f"- {problem}: {lead[1]} is {1 / lead[0]:.2g} times as fast."
+            behind.append(f"{line} {reason}" if reason else line)
+    ahead = "Where a rival is ahead:\n\n" + "\n".join(behind) if behind else "No rival is ahead."
+    header = ["problem", *results.engines, "lead"]
+    return ["## A second fit, seconds", SECOND, markdown(header, rows), ahead]
 
 
-def problem_rows(records: Sequence[Record]) -> list[tuple[str, ...]]:
-    """Rows of one problem, each with its ratio to ours and its distance from the best."""
-    best = max((r["loglik"] for r in records if not r["failure"]), default=0.0)
-    ours = next((fit_seconds(r) for r in records if r["engine"] == OURS), None)
+def fit_cell(results: Results, problem: str, engine: str) -> str:
+    """Seconds, marked where the optimum was missed or there was one fit only."""
+    found = results.records[problem].get(engine)
+    if found is None:
+        return ""
+    if found["failure"]:
+        return str(found["failure"]).split(" (not run")[0].replace("|", "\\|")
+    text = digits(seconds_of(found)) + ("" if found["fit_s"] else "¹")
+    return f"~~{text}~~" if results.is_wrong(problem, engine) else text
+
+
+def starts(results: Results) -> list[str]:
+    """First fits in a new process, with empty and with warm caches, and whole scripts."""
     rows = []
-    for r in records:
-        fit = fit_seconds(r)
-        if fit is None:
-            failure = r["failure"].replace("|", "\\|")
-            rows.append((r["problem"], r["engine"], failure, *[""] * (len(HEADER) - 3)))
+    for problem in results.problems:
+        ours = results.record(problem, OURS)
+        if ours is None:
             continue
-        below = r["loglik"] - best
-        has_failed = below < -LOGLIK_TOLERANCE
-        ratio = "failed" if has_failed else f"{fit / ours:.2f}" if ours else ""
-        rows.append(
-            (
-                r["problem"],
-                r["engine"],
-                seconds(fit) + ("" if r["fit_s"] else " (1)"),
-                ratio,
-                f"{r['loglik']:.5f}",
-                f"**{below:.4f}**" if has_failed else f"{below:z.5f}",
-                "" if r["evaluations"] is None else str(r["evaluations"]),
-                seconds(r["import_s"]),
-                seconds(r["first_fit_s"]),
-                seconds(median(r["cold_s"])) if r["cold_s"] else "",
-                seconds(median(r["script_s"])) if r["script_s"] else "",
-            )
-        )
-    return rows
+        kinds = ("cold_import_s", "cold_fit_s", "first_fit_s", "script_s")
+        rivals = [
+            middle(record["script_s"])
+            for engine in results.engines
+            if engine != OURS
+            for record in [results.record(problem, engine) or {"script_s": []}]
+        ]
+        rows.append([problem, *(middle(ours[kind]) for kind in kinds), *rivals])
+    header = ["problem", "import", "first fit, empty caches", "first fit, warm", "script"]
+    header += [f"script, {engine}" for engine in results.engines if engine != OURS]
+    return ["## A new process, seconds", STARTS, markdown(header, rows)]
 
 
-def seconds(value: float) -> str:
+def memory_cell(results: Results) -> Cell:
+    """Peak memory."""
+
+    def cell(problem: str, engine: str) -> str:
+        peak = results.peak_memory(problem, engine)
+        return "" if peak is None else f"{peak:.0f}"
+
+    return cell
+
+
+def logliks(results: Results) -> list[str]:
+    """The best log-likelihood of every problem, and what the engines lack."""
+    rows = []
+    for problem in results.problems:
+        found = [engine for engine in results.engines if results.record(problem, engine)]
+        best = [
+            results.records[problem][engine]["loglik"] - results.below(problem, engine)
+            for engine in found
+            if results.criterion(problem, engine) == "observed"
+        ]
+        cells = [loglik_cell(results, problem, engine) for engine in results.engines]
+        rows.append([problem, f"{best[0]:.5f}" if best else "", *cells])
+    header = ["problem", "best", *results.engines]
+    return ["## Log-likelihoods", LOGLIK, markdown(header, rows)]
+
+
+def loglik_cell(results: Results, problem: str, engine: str) -> str:
+    """Distance from the best, marked where the optimum was missed or is another criterion's."""
+    if results.record(problem, engine) is None:
+        return ""
+    text = f"{results.below(problem, engine):z.5f}"
+    marked = f"**{text}**" if results.is_wrong(problem, engine) else text
+    return marked if results.criterion(problem, engine) == "observed" else f"{marked}²"
+
+
+def evaluations_cell(results: Results) -> Cell:
+    """Evaluations of the criterion, where the engine says."""
+
+    def cell(problem: str, engine: str) -> str:
+        record = results.record(problem, engine)
+        return "" if record is None or record["evaluations"] is None else str(record["evaluations"])
+
+    return cell
+
+
+def by_engine(results: Results, title: str, note: str, cell: Cell) -> list[str]:
+    """A section with a table of problems by engines."""
+    rows = [
+        [problem, *(cell(problem, engine) for engine in results.engines)]
+        for problem in results.problems
+    ]
+    return [title, note, markdown(["problem", *results.engines], rows)]
+
+
+def floor(results: Results) -> list[str]:
+    """Our evaluations beside the least that reading the data costs."""
+    rows = [
+        [
+            problem,
+            *(str(r[size]) for size in ("n", "p", "q")),
+            *(digits(1e3 * r[kind]) for kind in ("evaluation_s", "exp_s", "product_s")),
+            *(f"{r['evaluation_s'] / r[kind]:.0f}" for kind in ("exp_s", "product_s")),
+            f"{r['newton']:.1f}",
+            str(r["evaluations"]),
+            f"{r['evaluations'] * r['evaluation_s'] / r['fit_s']:.0%}",
+        ]
+        for problem, r in results.floor.items()
+    ]
+    header = [
+        "problem", "n", "p", "q", "evaluation, ms", "exp, ms", "X'WX, ms", "in passes of exp",
+        "in products", "Newton steps each", "evaluations", "share of the fit",
+    ]  # fmt: skip
+    return ["## Close to the limit", FLOOR, markdown(header, rows)] if rows else []
+
+
+def markdown(header: list[str], rows: Iterable[list[str]]) -> str:
+    """A table, the first column to the left."""
+    lines = [header, ["---", *["---:"] * (len(header) - 1)], *rows]
+    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
+
+
+def middle(values: list[float]) -> str:
+    """Their median, or nothing."""
+    return digits(median(values)) if values else ""
+
+
+def digits(value: float | None) -> str:
     """Three significant digits."""
-    return f"{value:#.3g}".rstrip(".")
+    return "" if value is None else f"{value:#.3g}".rstrip(".")
 
 
-NOTES = f"""\
-Fit: median of the second and later fits in a process; (1): the limit left time for one only.
-Ratio: the engine's median / ours. To best: the log-likelihood minus the highest of the problem;
-a fit more than {LOGLIK_TOLERANCE} below has failed, however fast. Cold: a new process with empty
-caches. Script: a process from start to end that imports, reads, fits once and prints the summary;
-its caches, and those of the first fit, are warm."""
+HEAD = """\
+# Benchmarks
+
+Made by `python -m benchmarks run`, `floor` and `table`;
+[benchmarks/README.md](../benchmarks/README.md) says how, and what each problem is. Every engine
+runs in processes of its own, on the same data. A fit whose log-likelihood lies more than
+{tolerance} below the best has missed the optimum: it is struck out, and no time to compare with."""
+SECOND = """\
+A model of the same structure fitted again in a process: median. Bold: the fastest at the optimum.
+¹ One fit only, the first: there was no time for another. `> 40 s`: cut at the limit, or left out
+because a fit to fewer rows was too slow already. The last column is the fastest rival's time at
+the optimum divided by ours, and its name. The `-boot` problems are 200 parametric-bootstrap
+refits."""
+STARTS = """\
+Ours: the import, the first fit after it with empty caches, the first fit with the caches of an
+earlier process. A script is a process from its start to its end: import, read a CSV file, fit
+once, print the summary; warm caches. Scripts whose fit takes more than half of the limit were not
+timed."""
+MEMORY = "Highest resident memory of a process that read the data and fitted once, in MB."
+LOGLIK = """\
+The best of all engines, and what each lacks; bold: the optimum was missed. ² The Laplace
+approximation with the expected in place of the observed information, another criterion where the
+link is not canonical: compared with the best of the engines that use it."""
+EVALUATIONS = """\
+Of the criterion, those for standard errors among them; `glmm`: and of its gradient; `mixedlm` and
+`gpboost`: iterations of the optimiser. `lme4` and `glmm` without gradients count values, ours are
+values with gradient."""
+FLOOR = """\
+One evaluation of the criterion with its exact gradient, inner Newton iteration included, between
+points 0.3 standard errors apart; beside it one pass of `exp` over n numbers, and one product
+X'WX. The share is that of all evaluations in a second fit; the rest is reading the formula, the
+design and the result."""

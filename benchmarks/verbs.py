@@ -1,4 +1,4 @@
-"""What is done with a fit, timed beside lme4, glmmTMB and the Python rivals."""
+"""What is done with a fit, timed beside lme4 and glmmTMB."""
 
 import json
 import subprocess
@@ -12,16 +12,16 @@ from typing import Any
 import pandas as pd
 
 import mixedlm_pt as mlm
+from benchmarks.problems import PROBLEMS, Problem
 
 FOLDER = Path(__file__).parent / "workers"
-N_BOOT = 200
 
-MODELS = {
-    "cbpp": ("proportion ~ period + (1 | herd)", "size"),
-    "Contraception": ("use ~ age + urban + livch + (urban | district)", None),
-}
+CONTRACEPTION = "use ~ age + urban + livch + (urban | district)"
+MODELS = (
+    PROBLEMS["cbpp"],
+    Problem("Contraception", CONTRACEPTION, "binomial", 1934, mlm.load_contraception),
+)
 OURS: dict[str, Callable[[Any], Any]] = {
-    f"{N_BOOT} bootstrap refits": lambda fit: fit.bootMer(nsim=N_BOOT, seed=1),
     "profile limits of all parameters": lambda fit: fit.confint(method="profile"),
     "drop1, likelihood ratios": lambda fit: fit.drop1(),
     "predictions with standard errors": lambda fit: fit.predict(se_fit=True),
@@ -29,51 +29,28 @@ OURS: dict[str, Callable[[Any], Any]] = {
 }
 
 
-def verbs(rivals: str | None, limit: float) -> str:
+def verbs(limit: float) -> str:
     """Markdown: seconds of every verb by every engine that has it.
 
     Parameters
     ----------
-    rivals : str, optional
-        A Python with glmm and mixedlm.
     limit : float
         Seconds that a process may take; what it has not finished by then is left out.
     """
     rows = []
-    for name, (formula, weights) in MODELS.items():
-        data = cbpp() if name == "cbpp" else mlm.load_contraception()
-        seconds = {"mixedlm_pt": own_seconds(formula, data, weights)}
+    for problem in MODELS:
+        seconds = {"mixedlm_pt": own_seconds(problem)}
         with tempfile.TemporaryDirectory() as folder:
-            task = {
-                "formula": formula,
-                "weights": weights,
-                "data": str(Path(folder) / "data.csv"),
-                "factors": {
-                    column: list(map(str, data[column].cat.categories))
-                    for column in data.select_dtypes("category")
-                },
-                "n_boot": N_BOOT,
-            }
-            data.to_csv(task["data"], index=False)
-            seconds |= rival_seconds(["Rscript", str(FOLDER / "verbs.R")], task, folder, limit)
-            if rivals is not None:
-                python = [rivals, str(FOLDER / "verbs.py")]
-                seconds |= rival_seconds(python, task, folder, limit)
+            seconds |= rival_seconds(problem.write(Path(folder)), folder, limit)
         for verb in OURS:
             times = {engine: by_verb.get(verb) for engine, by_verb in seconds.items()}
-            rows.append({"model": name, "verb": verb, **times})
+            rows.append({"model": problem.name, "verb": verb, **times})
     return markdown(pd.DataFrame(rows))
 
 
-def cbpp() -> pd.DataFrame:
-    """cbpp with the incidence as a proportion, the one form that every engine reads."""
-    data = mlm.load_cbpp()
-    return data.assign(proportion=data["incidence"] / data["size"])
-
-
-def own_seconds(formula: str, data: pd.DataFrame, weights: str | None) -> dict[str, float]:
+def own_seconds(problem: Problem) -> dict[str, float]:
     """Medians of three calls after a first one."""
-    fit = mlm.glmer(formula, data, weights=weights)
+    fit = mlm.glmer(problem.formula, problem.data(), **problem.arguments)
     seconds = {}
     for verb, call in OURS.items():
         times = []
@@ -85,17 +62,14 @@ def own_seconds(formula: str, data: pd.DataFrame, weights: str | None) -> dict[s
     return seconds
 
 
-def rival_seconds(
-    command: list[str], task: dict[str, Any], folder: str, limit: float
-) -> dict[str, dict[str, float]]:
+def rival_seconds(task: dict[str, Any], folder: str, limit: float) -> dict[str, dict[str, float]]:
     """Seconds by engine and verb, as a worker reports them line by line."""
     request, report = Path(folder) / "task.json", Path(folder) / "report.jsonl"
     request.write_text(json.dumps(task))
     report.write_text("")
+    command = ["Rscript", str(FOLDER / "verbs.R"), str(request), str(report)]
     try:
-        subprocess.run(
-            [*command, str(request), str(report)], capture_output=True, timeout=limit, check=False
-        )
+        subprocess.run(command, capture_output=True, timeout=limit, check=False)
     except (subprocess.TimeoutExpired, FileNotFoundError) as reason:
         print(f"{command[0]}: {reason}")
     seconds: dict[str, dict[str, float]] = {}

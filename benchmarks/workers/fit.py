@@ -10,6 +10,7 @@ import re
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from importlib import import_module, metadata
 from importlib.util import find_spec
 from pathlib import Path
@@ -17,35 +18,56 @@ from time import perf_counter
 from typing import Any
 
 Task = dict[str, Any]
+# A second fit is made where both take less than this share of the limit; third and later ones
+# where all take less than that.
+SECOND, QUICK = 0.75, 0.25
 
 
 @dataclass(frozen=True)
 class Run:
-    """The fit to be timed, and where its result keeps what is reported of it."""
+    """The call to be timed, and where its result keeps what is reported of it.
 
-    fit: Callable[[], Any]
+    Attributes
+    ----------
+    fit : callable
+        The fit; takes a response in place of the data's own, or nothing.
+    loglik, evaluations : callables
+        Of a fit.
+    bootstrap : callable, optional
+        Refits of a fit to as many responses as the task says, drawn by the engine itself. Without
+        it the responses of the task are fitted in a loop.
+    """
+
+    fit: Callable[..., Any]
     loglik: Callable[[Any], float]
     evaluations: Callable[[Any], int | None]
+    bootstrap: Callable[[Any], Any] | None = None
 
 
 def mixedlm_pt(mlm: Any, data: Any, task: Task) -> Run:
     """Our fit."""
-    options = {name: task[name] for name in ("family", "weights", "nAGQ")}
+    options = {"weights": task["weights"], "nAGQ": task["nAGQ"]}
+    family = task["family"].replace(" ", "_")
+    if task["link"]:
+        family = mlm.families.Binomial(link=task["link"])
     return Run(
-        lambda: mlm.glmer(task["formula"], data, **options),
+        lambda: mlm.glmer(task["formula"], data, family, **options),
         lambda fit: fit.logLik(),
-        lambda fit: fit.outcome.n_evaluations,
+        lambda fit: fit.outcome.n_evaluations + fit.outcome.n_hessian,
+        lambda fit: fit.bootMer(nsim=task["refits"], seed=1),
     )
 
 
 def mixedlm(mlm: Any, data: Any, task: Task) -> Run:
     """Fit of mixedlm."""
-    family = getattr(mlm.families, task["family"].capitalize())()
+    families = {"binomial": mlm.families.Binomial, "poisson": mlm.families.Poisson}
+    family = families[task["family"]](link=task["link"])
     options = {name: task[name] for name in ("weights", "nAGQ")}
     return Run(
         lambda: mlm.glmer(task["formula"], data, family=family, **options),
         lambda fit: fit.logLik().value,
-        lambda fit: None,
+        lambda fit: fit.n_iter,
+        lambda fit: mlm.bootMer(fit, nsim=task["refits"], seed=1),
     )
 
 
@@ -53,34 +75,41 @@ def glmm(glmm: Any, data: Any, task: Task) -> Run:
     """Fit of glmm; without the reduced models that it fits to counts for a later test."""
     weights = data[task["weights"]] if task["weights"] else None
     options = {"weights": weights, "nagq": task["nAGQ"], "anova_test": "Wald"}
-    return Run(
-        lambda: glmm.fit(data, task["formula"], task["family"], **options),
-        lambda fit: fit.loglik,
-        lambda fit: fit.n_eval + fit.n_grad,
-    )
+    family, name = task["family"].replace(" ", ""), response_name(task)
+
+    def fit(y: Any = None) -> Any:
+        table = data if y is None else data.assign(**{name: y})
+        return glmm.fit(table, task["formula"], family, link=task["link"], **options)
+
+    return Run(fit, lambda fit: fit.loglik, lambda fit: fit.n_eval + fit.n_grad)
 
 
 def gpboost(gpboost: Any, data: Any, task: Task) -> Run:
     """Fit of gpboost, which has no formulas: X is made for it, outside the timed part.
 
     Its own log-likelihood of several factors is a stochastic approximation (1.6 too high on
-    grouseticks), so it is evaluated once more at the estimates, by Cholesky factorisation.
+    grouseticks), so it is evaluated once more at the estimates, by Cholesky factorisation. Its
+    standard errors come only when asked for; those of all others belong to the fit.
     """
-    response, terms = task["formula"].split(" ~ ")
-    groups = re.findall(r"\(1 \| (\w+)\)", terms)
-    fixed = re.sub(r" \+ \(1 \| \w+\)", "", terms)
+    terms = task["formula"].split(" ~ ")[1]
+    fixed = re.sub(r" \+ \(1 \| [\w/]+\)", "", terms)
     X = import_module("formulaic").model_matrix(fixed, data).to_numpy(float)
-    y = data[response].to_numpy(float)
-    binomial = "binomial_logit" if task["weights"] else "bernoulli_logit"
+    response = data[response_name(task)].to_numpy(float)
+    likelihood = task["family"].replace(" ", "_")
+    if task["family"] == "binomial":
+        trials = "binomial" if task["weights"] else "bernoulli"
+        likelihood = f"{trials}_{task['link'] or 'logit'}"
     options = {
-        "likelihood": {"binomial": binomial, "poisson": "poisson"}[task["family"]],
-        "group_data": data[groups].astype(str),
+        "likelihood": likelihood,
+        "group_data": group_data(re.findall(r"\(1 \| ([\w/]+)\)", terms), data),
         "weights": data[task["weights"]] if task["weights"] else None,
     }
 
-    def fit() -> Any:
+    def fit(y: Any = None) -> Any:
         model = gpboost.GPModel(**options)
-        model.fit(y=y, X=X)
+        model.fit(y=response if y is None else y, X=X)
+        if y is None:
+            model.get_coef(std_err=True)
         return model
 
     def loglik(fit: Any) -> float:
@@ -88,9 +117,50 @@ def gpboost(gpboost: Any, data: Any, task: Task) -> Run:
         beta, variances = (
             numbers.to_numpy()[0] for numbers in (fit.get_coef(), fit.get_cov_pars())
         )
-        return -float(exact.neg_log_likelihood(cov_pars=variances, y=y, fixed_effects=X @ beta))
+        shape = fit.get_aux_pars().to_numpy()[0] if fit._get_num_aux_pars() else None
+        return -float(
+            exact.neg_log_likelihood(
+                cov_pars=variances, y=response, fixed_effects=X @ beta, aux_pars=shape
+            )
+        )
 
-    return Run(fit, loglik, lambda fit: None)
+    return Run(fit, loglik, lambda fit: fit._get_num_optim_iter())
+
+
+def group_data(factors: list[str], data: Any) -> Any:
+    """Columns of labels; ``a/b`` is the factor a and that of b within a."""
+    columns = {}
+    for name in factors:
+        labels = None
+        for part in name.split("/"):
+            own = data[part].astype(str)
+            labels = own if labels is None else labels + ":" + own
+            columns[f"{name}.{part}"] = labels
+    return import_module("pandas").DataFrame(columns)
+
+
+def response_name(task: Task) -> str:
+    """The column left of the tilde."""
+    return str(task["formula"].split(" ~ ")[0])
+
+
+def refit(run: Run, fit: Any, draws: Any) -> Any:
+    """What is timed where the task is a bootstrap; returns the fit itself."""
+    if run.bootstrap is not None:
+        run.bootstrap(fit)
+    else:
+        for name in draws:
+            run.fit(draws[name].to_numpy(float))
+    return fit
+
+
+def peak_mb() -> float | None:
+    """Peak resident memory of this process so far; None where the system does not tell."""
+    status = Path("/proc/self/status")
+    if not status.exists():
+        return None
+    (line,) = [line for line in status.read_text().splitlines() if line.startswith("VmHWM:")]
+    return int(line.split()[1]) / 1024
 
 
 ENGINES = {engine.__name__: engine for engine in (mixedlm_pt, mixedlm, glmm, gpboost)}
@@ -119,17 +189,28 @@ def main(task: Task, report: Callable[..., None]) -> None:
     for name, levels in task["factors"].items():
         data[name] = pandas.Categorical(data[name], categories=levels)
     run = ENGINES[task["engine"]](package, data, task)
-    fits, spent = 0, 0.0
-    while fits == 0 or (fits < task["fits"] and spent + seconds < task["limit"]):
+    timed = run.fit
+    if task["refits"]:
+        timed = partial(refit, run, run.fit(), pandas.read_csv(task["draws"]))
+    times: list[float] = []
+    while has_time(times, task):
         start = perf_counter()
-        fit = run.fit()
-        seconds = perf_counter() - start
-        fits, spent = fits + 1, spent + seconds
+        fit = timed()
+        times.append(perf_counter() - start)
+        step = {"fit_s": times[-1], "peak_MB": peak_mb()}
         # Evaluating the log-likelihood is no part of a user's script, which is timed as a whole.
         loglik = None if task["summary"] else float(run.loglik(fit))
-        report(fit_s=seconds, loglik=loglik, evaluations=run.evaluations(fit))
+        report(**step, loglik=loglik, evaluations=run.evaluations(fit))
     if task["summary"]:
         print(fit.summary())
+
+
+def has_time(times: list[float], task: Task) -> bool:
+    """Whether to fit again: a second time if the limit leaves time, more often if that is quick."""
+    share = SECOND if len(times) < 2 else QUICK
+    return not times or (
+        len(times) < task["fits"] and sum(times) + times[-1] < share * task["limit"]
+    )
 
 
 if __name__ == "__main__":

@@ -21,5 +21,4 @@ timed("glmmTMB", "profile limits of all parameters", function() confint(tmb, met
 m <- suppressMessages(glmer(formula, data, binomial, weights = w))
 timed("lme4", "drop1, likelihood ratios", function() drop1(m, test = "Chisq"))
 timed("lme4", "refits without each group", function() influence(m, groups = names(getME(m, "flist"))[1]))
-timed("lme4", paste(task$n_boot, "bootstrap refits"), function() bootMer(m, fixef, nsim = task$n_boot, seed = 1))
 timed("lme4", "profile limits of all parameters", function() confint(m, method = "profile"))
