@@ -1,8 +1,10 @@
 """Generalized linear mixed models: one definition, fitted by maximum likelihood or sampled."""
 
+from importlib import import_module
+from typing import TYPE_CHECKING
+
 from mixedlm_pt import datasets, errors, families
 from mixedlm_pt.api import glmer, glmer_nb
-from mixedlm_pt.bayes import compare, sample, to_pymc
 from mixedlm_pt.datasets import (
     describe,
     load_arabidopsis,
@@ -56,31 +58,51 @@ from mixedlm_pt.inference import (
     pb_lrt,
     vcov,
 )
-from mixedlm_pt.interpretation import (
-    avg_comparisons,
-    avg_predictions,
-    avg_slopes,
-    comparisons,
-    contrast,
-    emmeans,
-    emtrends,
-    pairs,
-    predictions,
-    slopes,
-)
-from mixedlm_pt.plotting import (
-    dotplot,
-    plot,
-    plot_diagnostics,
-    plot_effects,
-    profile,
-    qqmath,
-    simulate_residuals,
-)
+from mixedlm_pt.on_demand import EAGER_IMPORT
 from mixedlm_pt.prediction import coef, fitted, marginal_coefs, predict, ranef, simulate
 from mixedlm_pt.refitting import allFit, bootMer, cross_validate, power, refit, update
 from mixedlm_pt.results import GlmerResult
 from mixedlm_pt.summary import VarCorr, augment, glance, summary, tidy
+
+if TYPE_CHECKING or EAGER_IMPORT:
+    from mixedlm_pt.bayes import compare, sample, to_pymc
+    from mixedlm_pt.interpretation import (
+        avg_comparisons,
+        avg_predictions,
+        avg_slopes,
+        comparisons,
+        contrast,
+        emmeans,
+        emtrends,
+        pairs,
+        predictions,
+        slopes,
+    )
+    from mixedlm_pt.plotting import (
+        dotplot,
+        plot,
+        plot_diagnostics,
+        plot_effects,
+        profile,
+        qqmath,
+        simulate_residuals,
+    )
+else:
+
+    def __getattr__(name):
+        """A name from the folders that a fit does without, imported at first use (PEP 562)."""
+        folders = ("bayes", "interpretation", "plotting")
+        if name in folders:
+            return import_module(f"mixedlm_pt.{name}")
+        if name in __all__:
+            for folder in map(__getattr__, folders):
+                if name in folder.__all__:
+                    return globals().setdefault(name, getattr(folder, name))
+        raise AttributeError(f"module 'mixedlm_pt' has no attribute {name!r}")
+
+    def __dir__():
+        return sorted({*globals(), *__all__})
+
 
 __version__ = "0.1.0"
 

@@ -28,7 +28,7 @@ def glmer(
     control: GlmerControl | None = None,
     start: Mapping[str, Any] | GlmerResult | None = None,
     backend: str = "auto",
-    verbose: int = 0,
+    verbose: int | None = None,
 ) -> GlmerResult:
     """A generalized linear mixed model fitted by maximum likelihood.
 
@@ -58,8 +58,10 @@ def glmer(
         Starting values: ``"fixef"``, ``"theta"`` (absolute), ``"phi"``, any of them.
     backend : {"auto", "numpy", "numba"}
         How the graphs run. "auto" compiles nothing.
-    verbose : int
-        1 prints every evaluation of the criterion.
+    verbose : int, optional
+        1 prints every evaluation of the criterion: log-likelihood, gain and elapsed time. By
+        default a fit that takes longer than a few seconds shows one live line, on a terminal or
+        in a notebook; 0 never shows anything.
 
     Returns
     -------

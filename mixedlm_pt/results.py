@@ -2,18 +2,18 @@
 
 from dataclasses import dataclass
 
-from mixedlm_pt import (
-    bayes,
-    diagnostics,
-    extraction,
-    inference,
-    interpretation,
-    plotting,
-    prediction,
-    refitting,
-)
+from mixedlm_pt import diagnostics, extraction, inference, prediction, refitting
 from mixedlm_pt import summary as printed
 from mixedlm_pt.fit import Fit
+from mixedlm_pt.on_demand import EAGER_IMPORT, on_demand
+
+if EAGER_IMPORT:
+    from mixedlm_pt import bayes, interpretation, plotting
+else:
+    # Not every script needs them, but every script would wait for them.
+    bayes = on_demand("mixedlm_pt.bayes")
+    interpretation = on_demand("mixedlm_pt.interpretation")
+    plotting = on_demand("mixedlm_pt.plotting")
 
 
 # Frozen itself: the base class guards only its own fields in instances of a subclass.

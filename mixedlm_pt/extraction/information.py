@@ -5,7 +5,6 @@ from dataclasses import dataclass
 import numpy as np
 import scipy.linalg as sl
 import scipy.sparse as sp
-from scipy.sparse.linalg import splu, spsolve_triangular
 
 from mixedlm_pt._typing import FloatArray
 from mixedlm_pt.extraction.random_design import random_matrix, relative_factor, relative_scale
@@ -50,7 +49,7 @@ def cholesky_blocks(fit: Fit) -> CholeskyBlocks:
     weighted = W[:, None] * X
     L = sparse_cholesky(sp.csc_array(M.T @ (sp.diags_array(W) @ M) + sp.eye_array(M.shape[1])))
     rhs = np.asarray(M.T @ weighted)
-    RZX = spsolve_triangular(L.tocsr(), rhs, lower=True) if rhs.size else rhs
+    RZX = sp.linalg.spsolve_triangular(L.tocsr(), rhs, lower=True) if rhs.size else rhs
     RX = sl.cholesky(X.T @ weighted - RZX.T @ RZX)
     return CholeskyBlocks(L, RZX, RX)
 
@@ -60,7 +59,9 @@ def sparse_cholesky(H: sp.csc_array) -> sp.csc_array:
     if not H.shape[0]:
         return H
     # SuperLU that takes every pivot from the diagonal: H = (unit lower) D (unit lower)'.
-    factored = splu(H, permc_spec="NATURAL", diag_pivot_thresh=0.0, options={"SymmetricMode": True})
+    factored = sp.linalg.splu(
+        H, permc_spec="NATURAL", diag_pivot_thresh=0.0, options={"SymmetricMode": True}
+    )
     root = np.sqrt(factored.U.diagonal())
     L = sp.csc_array(sp.csc_array(factored.L) @ sp.diags_array(root))
     L.sort_indices()

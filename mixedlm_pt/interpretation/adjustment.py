@@ -2,9 +2,10 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
-from scipy.optimize import brentq
+import scipy
 from scipy.special import ndtr, ndtri
 
 from mixedlm_pt._typing import FloatArray
@@ -147,8 +148,9 @@ def mvt_quantile(tests: FamilyOfTests, level: float) -> float:
     low, high = plain_quantile(tests, level), bonferroni_quantile(tests, level)
     if tests.m < 2 or probability_within(tests, low) >= level:
         return low
-    found: float = brentq(lambda c: probability_within(tests, c) - level, low, high, xtol=1e-6)
-    return found
+    # An attribute of the package, not an import: SciPy then loads it at first use.
+    solve: Any = scipy.optimize.brentq
+    return float(solve(lambda c: probability_within(tests, c) - level, low, high, xtol=1e-6))
 
 
 def probability_within(tests: FamilyOfTests, c: float) -> float:

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from mixedlm_pt._typing import FloatArray
-from mixedlm_pt.design.values import level_label
+from mixedlm_pt.design.levels import level_label
 from mixedlm_pt.errors import ArgumentError, unknown_name
 from mixedlm_pt.interpretation.estimates import Estimates, weighted_sum
 from mixedlm_pt.interpretation.predictors import Predictor

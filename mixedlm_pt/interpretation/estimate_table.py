@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import pandas as pd
 
-from mixedlm_pt.design.values import level_label
+from mixedlm_pt.design.levels import level_label
 from mixedlm_pt.result_table import ResultTable
 
 # Longer tables are printed by their ends.

@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 
 from mixedlm_pt._typing import FloatArray, IntArray
-from mixedlm_pt.design.values import level_label
+from mixedlm_pt.design.levels import level_label
 from mixedlm_pt.interpretation.back_transform import BackTransform
 from mixedlm_pt.interpretation.estimate_table import EstimateTable
 from mixedlm_pt.interpretation.estimates import Estimates

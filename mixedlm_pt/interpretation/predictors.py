@@ -10,8 +10,9 @@ import pandas as pd
 from mixedlm_pt._typing import FloatArray
 from mixedlm_pt.design.frame import column_names, used_nodes
 from mixedlm_pt.design.functions import FACTORS
+from mixedlm_pt.design.levels import level_label
 from mixedlm_pt.design.table import Table
-from mixedlm_pt.design.values import Factor, level_label
+from mixedlm_pt.design.values import Factor
 from mixedlm_pt.errors import DataError, unknown_name
 from mixedlm_pt.fit import Fit
 from mixedlm_pt.formula import Node, variables

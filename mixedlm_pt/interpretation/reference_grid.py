@@ -11,7 +11,7 @@ import pandas as pd
 
 from mixedlm_pt._typing import FloatArray
 from mixedlm_pt.arguments import finite_number, names_of, one_of
-from mixedlm_pt.design.values import level_label
+from mixedlm_pt.design.levels import level_label
 from mixedlm_pt.errors import ArgumentError, FormulaError, unknown_name
 from mixedlm_pt.fit import Fit
 from mixedlm_pt.formula import parse_expression

@@ -10,7 +10,7 @@ import pandas as pd
 
 from mixedlm_pt._typing import FloatArray
 from mixedlm_pt.arguments import names_of
-from mixedlm_pt.design.values import level_label
+from mixedlm_pt.design.levels import level_label
 from mixedlm_pt.errors import ArgumentError
 from mixedlm_pt.fit import Fit
 from mixedlm_pt.interpretation import emmeans

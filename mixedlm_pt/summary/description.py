@@ -71,7 +71,18 @@ def method(fit: Fit) -> str:
     )
     if nAGQ <= 1 and fit.approximation.laplace_weights == "expected":
         integral += ", expected information"
+    if fit.estimate.loglik_se:
+        integral += f", {estimated(fit)}"
     return f"Generalized linear mixed model fit by maximum {criterion} ({integral})"
+
+
+def estimated(fit: Fit) -> str:
+    """How exact a log-likelihood is that random probes estimate."""
+    n, se = fit.model.n_probes, fit.estimate.loglik_se
+    return (
+        f"log-determinants by {n} random probes: Monte-Carlo standard error of the log-likelihood "
+        f"{se:.2g}, half of it with GlmerControl(n_probes={4 * n})"
+    )
 
 
 def weights(fit: Fit) -> str:

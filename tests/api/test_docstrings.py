@@ -14,7 +14,7 @@ HEADING = re.compile(r"^(\S.*)\n-+$", re.MULTILINE)
 
 def public_functions():
     found = {name: getattr(mlm, name) for name in mlm.__all__}
-    found |= {name: verb for name, verb in vars(GlmerResult).items() if not name.startswith("_")}
+    found |= {n: getattr(GlmerResult, n) for n in vars(GlmerResult).copy() if not n.startswith("_")}
     return {name: verb for name, verb in found.items() if inspect.isfunction(verb)}
 
 
