@@ -4,6 +4,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any, Self
+from weakref import WeakKeyDictionary
 
 import numpy as np
 
@@ -94,7 +95,9 @@ class Fit:
     @property
     def finder(self) -> ModeFinder:
         """Structured linear algebra of the model, in numbers."""
-        return ModeFinder(self.model, self.compiled)
+        if self not in _finders:
+            _finders[self] = ModeFinder(self.model, self.compiled)
+        return _finders[self]
 
     @property
     def beta(self) -> FloatArray:
@@ -226,6 +229,10 @@ class Fit:
         on_boundary = self.outcome.on_boundary
         first = 0 if self.approximation.nAGQ == 0 else self.model.p
         return on_boundary[first : first + self.model.n_theta]
+
+
+# Not in the fit: they remember what they have computed, and fits neither change nor carry such.
+_finders: WeakKeyDictionary[Fit, ModeFinder] = WeakKeyDictionary()
 
 
 def read_only(values: FloatArray) -> FloatArray:

@@ -66,7 +66,7 @@ def looped_function(inputs: Sequence[Variable], outputs: Sequence[Variable]) -> 
 
 
 def numpy_function(inputs: Sequence[Variable], outputs: Sequence[Variable]) -> Tape:
-    """A graph run by NumPy: nothing is compiled, so the first fit waits for no compiler."""
+    """A graph run by NumPy alone."""
     return Tape(inputs, outputs, NUMPY.optimizer)
 
 

@@ -6,7 +6,7 @@ from functools import cached_property
 import numpy as np
 
 from mixedlm_pt._typing import FloatArray
-from mixedlm_pt.estimation.mode import BetaBlock, Mode
+from mixedlm_pt.estimation.mode import BetaBlock, Joint, Mode
 from mixedlm_pt.estimation.objective import Evaluation, Objective
 
 # Length of a difference in standard errors, times the square root of the number of rows: so
@@ -36,40 +36,37 @@ class Neighbourhood:
         self.objective, self.at, self.finder = objective, at, objective.finder
         objective.beta, objective.u = at.mode.beta, at.mode.u
         self.step = STEP * float(np.sqrt(objective.model.n))
-        self.M, self.score, self.D = self.density(at.par)
-        self.pull = self.finder.transpose_product(self.M, self.score)
-        _, self.packed = self.finder.factor(self.D, self.M)
+        self.M, self.joint = self.with_mode_held(at.par)
+        _, self.packed = self.finder.factor(self.joint.D, self.M)
 
-    def density(self, par: FloatArray) -> tuple[FloatArray, FloatArray, FloatArray]:
-        """M, score and information by row at other parameters where the mode has not moved."""
+    def with_mode_held(self, par: FloatArray) -> tuple[FloatArray, Joint]:
+        """M and the joint density at other parameters where the mode has not moved."""
         beta, theta, log_phi = self.objective.split(par)
-        M = self.finder.scaled_design(theta)
-        eta = self.finder.linear_predictor(beta, self.at.mode.u, M)
-        _, score, D = self.finder.density(eta, log_phi)
-        return M, score, D
+        M, fixed = self.finder.scaled_design(theta), self.finder.offset + self.finder.X @ beta
+        return M, self.finder.joint(fixed, M, self.at.mode.u, log_phi)
 
     @cached_property
     def block(self) -> BetaBlock | None:
         """beta's part of the joint information, where beta moves with the mode."""
         moves_beta = self.objective.moves_beta and self.objective.model.p
-        return self.finder.newton_block(self.M, self.packed, self.D) if moves_beta else None
+        return self.finder.newton_block(self.M, self.packed, self.joint.D) if moves_beta else None
 
-    def mode(self, beta: FloatArray, M: FloatArray, score: FloatArray) -> Mode:
+    def mode(self, beta: FloatArray, joint: Joint) -> Mode:
         """Where the mode moves to."""
-        mode, r = self.at.mode, self.finder.transpose_product(M, score) - self.pull
+        mode, r = self.at.mode, joint.r - self.joint.r
         if self.block is None:
             step = self.finder.solve(self.packed, r[:, None])[:, 0]
             return replace(mode, beta=beta, u=mode.u + step)
-        r_beta = self.finder.X.T @ (score - self.score)
+        r_beta = self.finder.X.T @ (joint.score - self.joint.score)
         step_beta, step_u = self.finder.solve_joint(self.packed, self.block, r_beta, r)
         return replace(mode, beta=mode.beta + step_beta, u=mode.u + step_u)
 
     def gradient(self, par: FloatArray) -> FloatArray:
         """Gradient of the log-likelihood at parameters next to those of the evaluation."""
         self.objective.n_nearby += 1
-        M, score, _ = self.density(par)
         beta, theta, log_phi = self.objective.split(par)
-        return self.objective.evaluate(theta, log_phi, M, self.mode(beta, M, score))[1]
+        M, joint = self.with_mode_held(par)
+        return self.objective.evaluate(theta, log_phi, M, self.mode(beta, joint))[1]
 
     def slopes(self, directions: FloatArray, longer: float = 1.0) -> FloatArray:
         """Derivatives of the negative gradient in the columns of ``directions`` (n_par, m).
@@ -82,7 +79,7 @@ class Neighbourhood:
 
     def beta_information(self) -> FloatArray:
         """Information of beta in the joint density of (beta, u), shape (p, p)."""
-        return self.finder.beta_information(self.M, self.packed, self.D)[0]
+        return self.finder.beta_information(self.M, self.packed, self.joint.D)[0]
 
 
 def information(nearby: Neighbourhood, scale: FloatArray) -> FloatArray:

@@ -18,6 +18,7 @@ from mixedlm_pt.estimation.objective import Evaluation, Objective, ProfiledObjec
 from mixedlm_pt.estimation.polish import Curvature, polish
 from mixedlm_pt.estimation.search import Progress, optimise, search_tol
 from mixedlm_pt.estimation.start import Start, beside_zero, starting_values
+from mixedlm_pt.linalg.threads import on_one_thread
 from mixedlm_pt.model import GLMM
 
 
@@ -95,6 +96,7 @@ class Estimate:
 
 
 # Where the criterion overflows it is not finite, and the optimiser rejects the step.
+@on_one_thread
 @np.errstate(over="ignore", divide="ignore", invalid="ignore")
 def fit_model(
     model: GLMM,

@@ -19,6 +19,7 @@ from mixedlm_pt.estimation.maximum_likelihood import Estimate, Outcome
 from mixedlm_pt.estimation.start import Start, beside_zero
 from mixedlm_pt.linalg import BATCHED_KERNELS
 from mixedlm_pt.linalg.batched_crossed import numbers
+from mixedlm_pt.linalg.threads import on_one_thread
 from mixedlm_pt.model import GLMM
 
 # Evaluations after which a response is left to `fit_model`, which has more than one way out of
@@ -52,6 +53,7 @@ def is_batchable(
 
 
 # Where a criterion overflows it is not finite, and the optimiser rejects the step.
+@on_one_thread
 @np.errstate(all="ignore")
 def fit_responses(
     model: GLMM,
