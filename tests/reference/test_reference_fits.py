@@ -9,7 +9,7 @@ from tests.reference import trusted
 COMPARABLE = [name for name in trusted.names() if name not in trusted.NOT_A_LIKELIHOOD]
 REGULAR = [name for name in COMPARABLE if trusted.record(name).get("singular") is not True]
 
-MOST_EVALUATIONS = 30
+MOST_EVALUATIONS = 15
 
 
 def test_every_fit_in_scope_is_here():
