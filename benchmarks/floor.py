@@ -12,6 +12,7 @@ import mixedlm_pt as mlm
 from benchmarks.problems import PROBLEMS, Problem
 from benchmarks.results import Record, read_results, stamp, write_results
 from mixedlm_pt.estimation import Objective
+from mixedlm_pt.linalg.threads import on_one_thread
 
 # Points between which the criterion is evaluated lie this many standard errors apart: about the
 # steps of the optimiser's second half.
@@ -29,6 +30,8 @@ def floor(problems: list[str], out: Path) -> None:
         print(f"{problem.name}: {1e3 * record['evaluation_s']:.3g} ms an evaluation", flush=True)
 
 
+# As in a fit.
+@on_one_thread
 def measure(problem: Problem) -> Record:
     """Seconds of an evaluation and of its floor, and how many evaluations a second fit makes."""
     data = problem.data()
