@@ -12,9 +12,10 @@ import pandas as pd
 
 from mixedlm_pt._typing import FloatArray
 from mixedlm_pt.bayes.dispersion import Dispersion
+from mixedlm_pt.bayes.draws import ParameterDraws
 from mixedlm_pt.bayes.prior_summary import PriorSummary, prior_summary
 from mixedlm_pt.bayes.priors import Priors, effect_names
-from mixedlm_pt.bayes.pymc_model import term_columns
+from mixedlm_pt.bayes.pymc_model import term_columns, to_pymc
 from mixedlm_pt.diagnostics.scales import scaled_parameters
 from mixedlm_pt.fit import Fit
 from mixedlm_pt.model import GLMM
@@ -38,10 +39,11 @@ class PosteriorResult:
     fit : Fit
         The maximum-likelihood fit that the sampler started from.
     priors : Priors
-    pymc : pymc.Model
     data : xarray.DataTree
         ArviZ's data, with all variables of `to_pymc`.
     sampler : str
+    target : {"full", "laplace", "agq"}
+        Density that NUTS drew from.
     tune : int
         Steps of adaptation of each chain; they are not in ``data``.
     compile_seconds, sampling_seconds : float
@@ -49,9 +51,9 @@ class PosteriorResult:
 
     fit: Fit = field(repr=False)
     priors: Priors
-    pymc: pm.Model
     data: xr.DataTree
     sampler: str
+    target: str
     tune: int
     compile_seconds: float
     sampling_seconds: float
@@ -60,6 +62,16 @@ class PosteriorResult:
     def model(self) -> GLMM:
         """The model."""
         return self.fit.model
+
+    @cached_property
+    def pymc(self) -> pm.Model:
+        """The model in PyMC, as `to_pymc` makes it."""
+        return to_pymc(self.fit, self.priors)
+
+    @cached_property
+    def parameter_draws(self) -> ParameterDraws:
+        """Draws of beta, theta, log phi and u as arrays, chain after chain."""
+        return ParameterDraws.of(self.model, self.data["posterior"].dataset)
 
     @property
     def n_chains(self) -> int:

@@ -88,7 +88,7 @@ def sample(
     run = sample_nutpie if sampler == "nutpie" else sample_pymc
     settings = {"draws": draws, "tune": tune, "chains": chains, "cores": cores}
     seconds, data = run(posterior, start, settings, random_seed, progressbar, kwargs)
-    return PosteriorResult(fit, posterior.priors, posterior.pymc, data, sampler, tune, *seconds)
+    return PosteriorResult(fit, posterior.priors, data, sampler, "full", tune, *seconds)
 
 
 def sample_nutpie(
