@@ -70,6 +70,11 @@ class Prior:
 
         return pm.logp(getattr(pm, self.distribution).dist(**self.arguments), value)
 
+    @property
+    def support(self) -> tuple[float, float]:
+        """Ends of the interval on which the density is positive."""
+        return (0.0 if self.is_positive else -np.inf, np.inf)
+
     def __str__(self) -> str:
         """In rstanarm's vocabulary: ``normal(location = 0, scale = 2.5)``."""
         parts = [f"{field.name} = {getattr(self, field.name):.4g}" for field in fields(self)]
