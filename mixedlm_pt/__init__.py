@@ -39,6 +39,7 @@ from mixedlm_pt.diagnostics import (
 )
 from mixedlm_pt.estimation import GlmerControl
 from mixedlm_pt.extraction import getME, model_frame, model_matrix, weights
+from mixedlm_pt.glmer_model import GlmerModel, glmer_model
 from mixedlm_pt.inference import (
     AIC,
     BIC,
@@ -50,6 +51,7 @@ from mixedlm_pt.inference import (
     drop1,
     fixef,
     linear_hypothesis,
+    log_prior,
     logLik,
     model_selection,
     ngrps,
@@ -65,7 +67,7 @@ from mixedlm_pt.results import GlmerResult
 from mixedlm_pt.summary import VarCorr, augment, glance, summary, tidy
 
 if TYPE_CHECKING or EAGER_IMPORT:
-    from mixedlm_pt.bayes import compare, sample, to_pymc
+    from mixedlm_pt.bayes import loo_compare, prior_summary, to_pymc
     from mixedlm_pt.interpretation import (
         avg_comparisons,
         avg_predictions,
@@ -79,19 +81,22 @@ if TYPE_CHECKING or EAGER_IMPORT:
         slopes,
     )
     from mixedlm_pt.plotting import (
+        compare,
         dotplot,
         plot,
         plot_diagnostics,
         plot_effects,
+        prior_predictive,
         profile,
         qqmath,
+        sample,
         simulate_residuals,
     )
 else:
 
     def __getattr__(name):
         """A name from the folders that a fit does without, imported at first use (PEP 562)."""
-        folders = ("bayes", "interpretation", "plotting")
+        folders = ("plotting", "bayes", "interpretation")
         if name in folders:
             return import_module(f"mixedlm_pt.{name}")
         if name in __all__:
@@ -111,6 +116,7 @@ __all__ = [
     "BIC",
     "AICc",
     "GlmerControl",
+    "GlmerModel",
     "GlmerResult",
     "VarCorr",
     "__version__",
@@ -144,6 +150,7 @@ __all__ = [
     "getME",
     "glance",
     "glmer",
+    "glmer_model",
     "glmer_nb",
     "hatvalues",
     "icc",
@@ -167,6 +174,8 @@ __all__ = [
     "load_verbagg",
     "load_wine",
     "logLik",
+    "log_prior",
+    "loo_compare",
     "marginal_coefs",
     "model_frame",
     "model_matrix",
@@ -184,6 +193,8 @@ __all__ = [
     "power",
     "predict",
     "predictions",
+    "prior_predictive",
+    "prior_summary",
     "profile",
     "qqmath",
     "r2",

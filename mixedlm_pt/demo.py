@@ -46,9 +46,9 @@ def main(draws: int = 1000, console: Console | None = None) -> None:
     heading(console, "The posterior of the same model")
     show(console, prior_summary(fit))
     console.print(
-        "\nThe definition that ML maximised becomes a PyMC model. Its log density and gradient are "
-        "compiled first, which takes a quarter of a minute the first time and less once the pieces "
-        "are on disk. Sampling itself takes less than a second."
+        "\nThe definition that ML maximised becomes a density of parameters and random effects, in "
+        "machine code and in coordinates that the fit has whitened; fit.to_pymc() is the same "
+        "model in PyMC."
     )
     with console.status("Compiling and sampling 4 chains ..."):
         began = time.perf_counter()

@@ -18,6 +18,7 @@ from mixedlm_pt.estimation import (
     ModeFinder,
     Objective,
     Outcome,
+    Penalty,
     Start,
     fit_model,
 )
@@ -58,6 +59,8 @@ class Fit:
     call : Call
     messages : tuple of str
         What `glmer` warned of.
+    penalty : Penalty, optional
+        Of penalised maximum likelihood; None for ML.
     """
 
     model: GLMM
@@ -67,6 +70,7 @@ class Fit:
     estimate: Estimate
     call: Call
     messages: tuple[str, ...] = ()
+    penalty: Penalty | None = None
 
     def replace(self, **changes: Any) -> Self:
         """The same fit with some attributes changed."""
@@ -88,6 +92,11 @@ class Fit:
         return self.estimate.outcome
 
     @property
+    def priors(self) -> Any:
+        """The `Priors` of penalised maximum likelihood, one for every parameter; None for ML."""
+        return None if self.penalty is None else self.penalty.priors
+
+    @property
     def compiled(self) -> CompiledModel:
         """Compiled functions of the model."""
         return compile_model(self.model, self.approximation, self.backend)
@@ -96,7 +105,7 @@ class Fit:
     def finder(self) -> ModeFinder:
         """Structured linear algebra of the model, in numbers."""
         if self not in _finders:
-            _finders[self] = ModeFinder(self.model, self.compiled)
+            _finders[self] = ModeFinder(self.model, self.compiled, self.penalty)
         return _finders[self]
 
     @property
@@ -245,6 +254,7 @@ def read_only(values: FloatArray) -> FloatArray:
 def likelihood(fit: Fit, model: GLMM) -> Objective:
     """Log-likelihood and gradient in ``fit.par`` of another model, by the fit's approximation.
 
+    Without the penalty of a fit that has one: the prior is told once, not with every part of data.
     nAGQ = 0 differs from 1 in its estimates, not in the likelihood.
     """
     approximation = replace(fit.approximation, nAGQ=max(fit.approximation.nAGQ, 1))
@@ -254,7 +264,7 @@ def likelihood(fit: Fit, model: GLMM) -> Objective:
 def refitted[AnyFit: Fit](
     fit: AnyFit, model: GLMM, *, start: Start | None = None, has_covariance: bool = True
 ) -> AnyFit:
-    """The fit of another model by the same method, without a word.
+    """The fit of another model by the same method, priors included, without a word.
 
     Parameters
     ----------
@@ -277,6 +287,7 @@ def refitted[AnyFit: Fit](
         start=start,
         backend=fit.backend,
         has_covariance=has_covariance,
+        penalty=fit.penalty,
     )
     return fit.replace(model=model, estimate=estimate, messages=())
 
@@ -291,8 +302,8 @@ def refitted_together[AnyFit: Fit](
 ) -> Iterator[AnyFit | EstimationError]:
     """`refitted` for each of many responses of one model, evaluated together.
 
-    Where there is no batched method (nAGQ = 0, another optimiser or backend, no ``start``, other
-    weights than the model's), and where it does not reach the maximum, they are fitted one by one.
+    Where there is no batched method (nAGQ = 0, priors, another optimiser or backend, no ``start``,
+    other weights than the model's), and where that misses the maximum, they are fitted one by one.
 
     Parameters
     ----------
@@ -309,7 +320,9 @@ def refitted_together[AnyFit: Fit](
         In the order of the responses; none depends on the others.
     """
     w, size = model.design.response.weights, chunk_size(model, fit.approximation)
-    can_batch = is_batchable(model, fit.approximation, fit.control, fit.backend)
+    can_batch = fit.penalty is None and is_batchable(
+        model, fit.approximation, fit.control, fit.backend
+    )
     for first in range(0, len(responses), size):
         chunk = responses[first : first + size]
         together = [r for r in chunk if np.array_equal(r.weights, w)] if can_batch else []

@@ -1,6 +1,7 @@
 """Methods whose module is imported when they are first used."""
 
 import os
+from collections.abc import Callable
 from importlib import import_module
 from typing import Any
 
@@ -11,6 +12,15 @@ EAGER_IMPORT = bool(os.environ.get("EAGER_IMPORT"))
 def on_demand(folder: str) -> Any:
     """What stands for the import of a folder: its functions become `OnDemand` in a class."""
     return _Folder(folder)
+
+
+def function_on_demand(module: str, name: str) -> Callable[..., Any]:
+    """A function of a module that is imported when it is first called."""
+
+    def call(*arguments: Any, **named: Any) -> Any:
+        return getattr(import_module(module), name)(*arguments, **named)
+
+    return call
 
 
 class _Folder:

@@ -33,6 +33,7 @@ class GlmerResult(Fit):
     drop1 = inference.drop1
     pb_lrt = inference.pb_lrt
     logLik = inference.logLik
+    log_prior = inference.log_prior
     AIC = inference.AIC
     AICc = inference.AICc
     BIC = inference.BIC
@@ -61,6 +62,7 @@ class GlmerResult(Fit):
     hatvalues = diagnostics.hatvalues
     cooks_distance = diagnostics.cooks_distance
     influence = diagnostics.influence
+    check_laplace = plotting.check_laplace
     overdispersion = diagnostics.overdispersion
     r2 = diagnostics.r2
     icc = diagnostics.icc
@@ -100,4 +102,6 @@ class GlmerResult(Fit):
     _repr_html_ = printed.fit_html
 
     to_pymc = bayes.to_pymc
-    sample = bayes.sample
+    prior_summary = bayes.prior_summary
+    prior_predictive = plotting.prior_predictive
+    sample = plotting.sample

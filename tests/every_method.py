@@ -40,7 +40,7 @@ QUICK = {
     "nsim": 3,
     "seed": 2,
     "folds": 2,
-    "draws": 20,
+    "draws": 100,
     "tune": 20,
     "chains": 1,
     "random_seed": 1,

@@ -1,202 +1,272 @@
-"""Maximum likelihood beside the posterior: estimates, uncertainty, and why they differ."""
+"""Fits and posteriors of one model beside each other: estimates, uncertainty, why they differ."""
 
-import textwrap
-from dataclasses import dataclass
-from html import escape
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
 import pandas as pd
-from scipy.special import ndtri
 
-from mixedlm_pt.bayes.dispersion import Dispersion
-from mixedlm_pt.bayes.penalized import penalized_fit
+from mixedlm_pt.arguments import names_of, one_of, probability
+from mixedlm_pt.bayes.comparison_columns import (
+    Reporting,
+    Result,
+    effects,
+    fit_of,
+    parameter_names,
+    parameters,
+    posterior_parameters,
+    predicted,
+)
+from mixedlm_pt.bayes.comparison_density import (
+    interval_overlap,
+    overlapping_coefficient,
+    parameter_densities,
+)
+from mixedlm_pt.bayes.comparison_results import named_results, refuse_other_models
+from mixedlm_pt.bayes.comparison_shift import (
+    NOTABLE,
+    explanation,
+    integrates_exactly,
+    reference_of,
+    shifts,
+)
+from mixedlm_pt.bayes.comparison_table import ComparisonTable
 from mixedlm_pt.bayes.posterior import PosteriorResult
-from mixedlm_pt.diagnostics.scales import scaled_parameters
+from mixedlm_pt.diagnostics import chosen_parameters
 from mixedlm_pt.errors import ArgumentError
 from mixedlm_pt.fit import Fit
-from mixedlm_pt.inference import confint
+from mixedlm_pt.inference import Profile, profile
+from mixedlm_pt.result_table import index_label
 from mixedlm_pt.summary.description import method
-from mixedlm_pt.tables import html_table, number, numbers, text_table
 
-LEVEL = 0.95
-Z = float(ndtri(0.5 * (1.0 + LEVEL)))
-WIDTH = 100
-LEGEND = (
-    "Shift: posterior mean minus ML estimate, in standard errors; it is the sum of",
-    "  Prior: mode of the marginal posterior minus ML estimate, what the prior does;",
-    "  Mean-mode: posterior mean minus that mode, what the posterior's skewness does.",
-)
+WHAT = ("parameters", "ranef", "predictions")
+INTERVALS = ("Wald", "profile")
+CREDIBLE = ("eti", "hdi")
+CENTERS = ("mean", "median")
+# Profiles reach as far as the limits of this level, where the likelihood is nearly zero.
+ALPHAMAX = 1e-3
 
 
-@dataclass(frozen=True, eq=False)
-class ComparisonTable:
-    """ML estimates beside the posterior, one parameter a row.
+def compare(
+    *results: Result,
+    what: str = "parameters",
+    parm: str | Sequence[str] | None = None,
+    newdata: Any = None,
+    type: str = "response",
+    re_form: str | None = None,
+    allow_new_levels: bool = False,
+    level: float = 0.95,
+    interval: str = "Wald",
+    credible: str = "eti",
+    center: str = "mean",
+    **named: Result,
+) -> ComparisonTable:
+    """Fits and posteriors of one model beside each other, and what makes them differ.
 
-    Attributes
-    ----------
-    table : DataFrame
-        Also ``to_frame()``. Columns ``estimate``, ``se``, ``lower``, ``upper`` (ML, Wald limits),
-        ``mean``, ``sd``, ``post_lower``, ``post_upper`` (posterior, equal-tailed), ``r_hat``,
-        ``ess``, ``mode`` (of the marginal posterior), and in standard errors ``shift``,
-        ``shift_prior`` and ``shift_mean``. Standard deviations, correlations and the dispersion are
-        on their own scales, coefficients on the link scale.
-    formula : str
-    method : str
-        What ML maximised and how it was approximated.
-    sampling : tuple of str
-        How the posterior was sampled and whether the chains agree.
-    """
+    The shift of a result from the first ML fit, in standard errors of that fit, is the sum of
 
-    table: pd.DataFrame
-    formula: str
-    method: str
-    sampling: tuple[str, ...]
-
-    def to_frame(self) -> pd.DataFrame:
-        """The numbers, unrounded."""
-        return self.table.copy()
-
-    def cells(self) -> tuple[list[str], list[list[str]]]:
-        """Header and rows, formatted: every row with decimals that suit its standard error."""
-        header = ["", "ML", "SE", "95 % Wald", "Mean", "SD", "95 % posterior"]
-        header += ["R-hat", "ESS", "Shift", "= Prior", "+ Mean-mode"]
-        rows = []
-        for name, row in self.table.iterrows():
-            ml = numbers(row[["estimate", "se", "lower", "upper"]], 3)
-            own = numbers(row[["mean", "sd", "post_lower", "post_upper"]], 3)
-            shifts = [number(row[key], 2) for key in ("shift", "shift_prior", "shift_mean")]
-            rows.append(
-                [
-                    *(str(name), ml[0], ml[1], f"{ml[2]} to {ml[3]}"),
-                    *(own[0], own[1], f"{own[2]} to {own[3]}"),
-                    *(f"{row['r_hat']:.3f}", f"{row['ess']:.0f}", *shifts),
-                ]
-            )
-        return header, rows
-
-    def __str__(self) -> str:
-        header, rows = self.cells()
-        estimates = text_table(header[:7], [row[:7] for row in rows], left=(0,))
-        shifts = text_table(
-            ["", *header[9:], *header[7:9]], [[row[0], *row[9:], *row[7:9]] for row in rows], (0,)
-        )
-        title = f"Maximum likelihood and posterior of {self.formula}"
-        lines = [title, textwrap.fill(self.method, WIDTH, subsequent_indent="  "), *self.sampling]
-        return "\n".join([*lines, "", estimates, "", shifts, "", *LEGEND])
-
-    __repr__ = __str__
-
-    def _repr_html_(self) -> str:
-        title = f"Maximum likelihood and posterior of <code>{escape(self.formula)}</code>"
-        lines = "<br>".join(escape(line) for line in (self.method, *self.sampling))
-        legend = "<br>".join(escape(line) for line in LEGEND)
-        table = html_table(*self.cells(), left=(0,))
-        return f"<p><strong>{title}</strong><br>{lines}</p>{table}<p>{legend}</p>"
-
-
-def compare(fit: Fit, posterior: PosteriorResult) -> ComparisonTable:
-    """ML estimates beside the posterior, and what makes them differ.
-
-    The shift from the ML estimate to the posterior mean is split in two. First to the mode of the
-    marginal posterior, the maximum of ``log-likelihood + log prior`` over coefficients, standard
-    deviations, correlations and dispersion on their own scales, with the random effects integrated
-    out as in the fit: that is the prior's work, and zero with flat priors. Then from there to the
-    mean: the skewness of the posterior, the price of reporting a mean, and what Laplace's
-    approximation misses.
+    - what its prior does: from the estimate to the mode of the marginal posterior, the maximum of
+      ``log-likelihood + log prior`` over coefficients, standard deviations, correlations and
+      dispersion on their own scales, the random effects integrated out as in that fit. Zero with
+      flat priors;
+    - what the approximation of the integral does: from there to the mode by the result's own
+      approximation. For a posterior of the random effects, which has none, that of the best fit
+      among the results (largest nAGQ); so a fit by Laplace's approximation and a better one
+      together tell what the approximation misses;
+    - what reporting a mean does: from there to the mean (or median), the skewness of the posterior.
 
     Parameters
     ----------
-    fit : Fit
-        Any approximation of the same model; a better one (nAGQ) makes the split more exact.
-    posterior : PosteriorResult
-        From ``fit.sample()``.
+    *results : fits and posteriors
+        Any number of results of the same formula and data: ML fits by several approximations, fits
+        with priors, posteriors. They are called ML, MAP and Posterior; with what distinguishes
+        them, where there are several.
+    what : {"parameters", "ranef", "predictions"}
+        Parameters by the names of `confint`; random effects by level, modes with conditional
+        standard deviations beside posterior means and standard deviations; predictions by row.
+    parm : str or sequence of str, optional
+        Parameters, or for random effects groups, to show; ``"beta_"``, ``"theta_"`` as in
+        `confint`.
+    newdata, type, re_form, allow_new_levels : optional
+        For predictions, as in `predict`.
+    level : float
+        Of all intervals.
+    interval : {"Wald", "profile"}
+        Limits of fits, in any case, as in `confint`; of fits with priors the profile is that of
+        log-likelihood plus log prior.
+    credible : {"eti", "hdi"}
+        Limits of posteriors: equal tails, or the shortest interval.
+    center : {"mean", "median"}
+        Of posteriors.
+    **named : fits and posteriors
+        The same with names of your own: ``compare(Laplace=fit, NUTS=posterior)``.
 
     Returns
     -------
     ComparisonTable
+        With ``to_frame()`` and ``plot()``. Without a fit among the results, that of the first
+        posterior comes first.
 
     Raises
     ------
     ArgumentError
-        If the posterior is of another model or of other data.
+        For results of different models or data, fewer than two of them, and unknown options.
+
+    Examples
+    --------
+    >>> import mixedlm_pt as mlm
+    >>> fit = mlm.glmer("incidence / size ~ period + (1 | herd)", mlm.load_cbpp())
+    >>> exact = fit.update(nAGQ=10)
+    >>> table = mlm.compare(Laplace=fit, AGQ=exact).to_frame()
+    >>> table["AGQ"][["estimate", "shift", "overlap"]].head(2).round(2)
+    statistic            estimate  shift  overlap
+    sd_(Intercept)|herd      0.65   0.03     0.98
+    (Intercept)             -1.40  -0.00     1.00
     """
-    refuse_other_model(fit, posterior)
-    estimates, modes = parameters(fit), parameters(penalized_fit(fit, posterior.priors))
-    table = estimates.join(posterior.summary(LEVEL))
-    table = pd.DataFrame(
-        {
-            "estimate": table["estimate"],
-            "se": table["se"],
-            "lower": table["lower"],
-            "upper": table["upper"],
-            "mean": table["mean"],
-            "sd": table["sd"],
-            "post_lower": table["eti95_lb"],
-            "post_upper": table["eti95_ub"],
-            "r_hat": table["r_hat"],
-            "ess": table["ess_bulk"],
-            "mode": modes["estimate"],
-        }
+    one_of("what", what, WHAT)
+    modes_of_limits = {known.lower(): known for known in INTERVALS}
+    one_of("interval", str(interval).lower(), modes_of_limits)
+    one_of("credible", credible, CREDIBLE)
+    one_of("center", center, CENTERS)
+    reporting = Reporting(
+        probability("level", level), modes_of_limits[interval.lower()], credible, center
     )
-    table["shift"] = (table["mean"] - table["estimate"]) / table["se"]
-    table["shift_prior"] = (table["mode"] - table["estimate"]) / table["se"]
-    table["shift_mean"] = (table["mean"] - table["mode"]) / table["se"]
-    return ComparisonTable(table, fit.design.formula, method(fit), posterior.diagnosis())
+    arguments = {
+        "newdata": newdata,
+        "type": type,
+        "re_form": re_form,
+        "allow_new_levels": allow_new_levels,
+    }
+    asked = newdata is not None or type != "response" or re_form is not None or allow_new_levels
+    if what != "predictions" and asked:
+        raise ArgumentError(f"{', '.join(arguments)} are for what='predictions'.")
+    if what == "predictions" and parm is not None:
+        raise ArgumentError("parm is for parameters and random effects; newdata chooses rows.")
+    everything = named_results(results, named)
+    refuse_other_models(everything)
+    if what == "parameters":
+        return compare_parameters(everything, parm, reporting)
+    if what == "ranef":
+        return compare_effects(everything, parm, reporting)
+    columns = {name: predicted(r, arguments, reporting) for name, r in everything.items()}
+    return table_of(everything, columns, what, reporting)
 
 
-def parameters(fit: Fit) -> pd.DataFrame:
-    """Estimates of all parameters, standard errors and Wald limits; rows as in ``confint``.
+def compare_parameters(
+    results: Mapping[str, Result], parm: str | Sequence[str] | None, reporting: Reporting
+) -> ComparisonTable:
+    """The comparison of parameters."""
+    reference = reference_of(results)
+    first = fit_of(results[reference])
+    names = parameter_names(first)
+    rows = chosen_parameters(first, parm, names)
+    profiles, columns = {}, {}
+    for name, result in results.items():
+        if isinstance(result, PosteriorResult):
+            columns[name] = posterior_parameters(result, reporting)
+        else:
+            curve = None
+            if reporting.interval == "profile":
+                curve = profile(result, [names[row] for row in rows], ALPHAMAX)
+                profiles[name] = curve
+            columns[name] = parameters(result, reporting.level, curve)
+    shift = shifts(results, columns, reference)
+    densities = parameter_densities(results, columns, rows)
+    for name, frame in shift.items():
+        pairs = ((densities[reference][row], densities[name][row]) for row in rows)
+        overlap = [overlapping_coefficient(*pair) for pair in pairs]
+        columns[name] = columns[name].join(frame)
+        columns[name]["overlap_density"] = pd.Series(overlap, index=rows)
+    columns = {name: frame.loc[rows] for name, frame in columns.items()}
+    sentences = told(results, columns, reference, reporting)
+    return table_of(results, columns, "parameters", reporting, sentences, profiles)
 
-    The limits are those of ``confint``: normal on the log scale for standard deviations and the
-    dispersion, on Fisher's for correlations. Standard errors are on the parameter's own scale.
-    """
-    scaled, limits = scaled_parameters(fit), confint(fit, level=LEVEL).to_numpy()
-    n = len(scaled.names)
-    values = scaled.back(scaled.values)
-    with np.errstate(divide="ignore", invalid="ignore"):
-        ends = np.where(scaled.is_sd[:, None], np.log(limits[:n]), np.arctanh(limits[:n]))
-    slope = np.where(scaled.is_sd, values, 1.0 - values**2)
-    se = slope * (ends[:, 1] - ends[:, 0]) / (2.0 * Z)
-    frame = pd.DataFrame(
-        {"estimate": values, "se": se, "lower": limits[:n, 0], "upper": limits[:n, 1]},
-        index=pd.Index(scaled.names, dtype="str"),
-    )
-    dispersion, rows = Dispersion.of(fit.model), {}
-    if dispersion is not None:
-        value = dispersion.from_phi(fit.phi)
-        relative = abs(dispersion.power) * np.sqrt(fit.estimate.covariance[-1, -1])
-        ends = value * np.exp(relative * Z * np.array([-1.0, 1.0]))
-        rows[dispersion.name] = [value, value * relative, *ends]
-    fixed = limits[len(limits) - fit.model.p :]
-    for name, estimate, (lower, upper) in zip(fit.design.coef_names, fit.beta, fixed, strict=True):
-        rows[name] = [estimate, (upper - lower) / (2.0 * Z), lower, upper]
-    rest = pd.DataFrame.from_dict(rows, orient="index", columns=frame.columns)
-    return pd.concat([frame, rest]) if n else rest
 
-
-def refuse_other_model(fit: Fit, posterior: PosteriorResult) -> None:
-    """Refuse a posterior that is not of the fit's model and data.
-
-    Raises
-    ------
-    ArgumentError
-    """
-    if not isinstance(fit, Fit) or not isinstance(posterior, PosteriorResult):
-        raise ArgumentError(
-            "compare() takes a fit and its posterior, compare(fit, fit.sample()); it got "
-            f"{type(fit).__name__} and {type(posterior).__name__}."
-        )
-    a, b = fit.design, posterior.fit.design
-    differences = [
-        ("formulas", a.formula.split() == b.formula.split()),
-        ("families", fit.family == posterior.fit.family),
-        ("responses", np.array_equal(a.response.y, b.response.y)),
-        ("weights", np.array_equal(a.response.weights, b.response.weights)),
-        ("predictors", np.array_equal(a.X, b.X) and np.array_equal(a.offset, b.offset)),
-    ]
-    for what, is_same in differences:
-        if not is_same:
-            raise ArgumentError(
-                f"the fit and the posterior have different {what}; compare(fit, fit.sample()) "
-                "compares one model with itself."
+def told(
+    results: Mapping[str, Result],
+    columns: Mapping[str, pd.DataFrame],
+    reference: str,
+    reporting: Reporting,
+) -> tuple[str, ...]:
+    """What differs by more than a quarter of a standard error, and why."""
+    fits = [result for result in results.values() if isinstance(result, Fit)]
+    sentences = []
+    for name, result in results.items():
+        if name != reference:
+            is_exact = integrates_exactly(result, fits)
+            sentences += explanation(
+                name, result, columns[name], reference, center=reporting.center, is_exact=is_exact
             )
+    se = columns[reference]["se"]
+    missing = ", ".join(se.index[se.isna()])
+    if missing:
+        sentences.append(f"{reference} has no standard error for {missing}: no shift is known.")
+    return tuple(sentences)
+
+
+def compare_effects(
+    results: Mapping[str, Result], parm: str | Sequence[str] | None, reporting: Reporting
+) -> ComparisonTable:
+    """The comparison of random effects."""
+    first = next(iter(results.values()))
+    known = [factor.name for factor in first.model.design.factors]
+    if not known:
+        raise ArgumentError("the model has no random effects to compare.")
+    groups = known if parm is None else names_of("parm", parm)
+    for group in groups:
+        one_of("group", group, known)
+    columns = {name: effects(result, groups, reporting) for name, result in results.items()}
+    return table_of(results, columns, "ranef", reporting)
+
+
+def table_of(
+    results: Mapping[str, Result],
+    columns: Mapping[str, pd.DataFrame],
+    what: str,
+    reporting: Reporting,
+    sentences: tuple[str, ...] = (),
+    profiles: Mapping[str, Profile] | None = None,
+) -> ComparisonTable:
+    """The table, with what every kind of row has: shift, overlap and ratio of standard errors."""
+    reference, filled = reference_of(results), {}
+    first = columns[reference]
+    for name, own in columns.items():
+        # By position: predictions may have labels twice. All have the rows of the reference.
+        frame = own.set_axis(first.index)
+        if name != reference:
+            if "shift" not in frame:
+                frame["shift"] = (frame["estimate"] - first["estimate"]) / first["se"]
+            limits = [(one["lower"].to_numpy(), one["upper"].to_numpy()) for one in (first, frame)]
+            frame["overlap"] = interval_overlap(limits[0], limits[1])
+            frame["se_ratio"] = frame["se"] / first["se"]
+        filled[name] = frame
+    table = pd.concat(filled, axis=1, names=["result", "statistic"])
+    heading = tuple(f"{name}: {description(result)}" for name, result in results.items())
+    if what != "parameters":
+        sentences = largest(filled, reference)
+    return ComparisonTable(
+        table, results, reference, what, reporting, heading, sentences, profiles or {}
+    )
+
+
+def largest(columns: Mapping[str, pd.DataFrame], reference: str) -> tuple[str, ...]:
+    """How many rows of every result differ by more than a quarter of a standard error."""
+    sentences = []
+    for name, frame in columns.items():
+        if name != reference:
+            size = frame["shift"].abs()
+            n, m = int((size > NOTABLE).sum()), int(size.notna().sum())
+            worst = ""
+            if m:
+                at = int(np.nanargmax(size.to_numpy()))
+                label = index_label(frame.index[at]).replace("  ", ", ")
+                worst = f"; the largest shift is {frame['shift'].iloc[at]:+.2f} ({label})"
+            sentences.append(f"{name}: {n} of {m} lie more than {NOTABLE} SE off{worst}.")
+    return tuple(sentences)
+
+
+def description(result: Result) -> str:
+    """Where a result comes from."""
+    return method(result) if isinstance(result, Fit) else " ".join(result.diagnosis())

@@ -31,10 +31,11 @@ INSIDE = 0.1
 class Coordinates:
     """beta, standard deviations, correlations and dispersion as functions of real numbers x.
 
-    x holds beta, then factor by factor the standard deviations and term by term the correlations,
-    then the dispersion. A parameter on the real line is itself, a positive one ``exp(x)``, one on
-    an interval scaled logistic; correlations are canonical partial correlations ``tanh(x)``
-    (Lewandowski, Kurowicka and Joe, 2009, J. Multivar. Anal. 100, 1989-2001). All symbolic.
+    x holds beta with the intercept of centred predictors, then factor by factor the standard
+    deviations and term by term the correlations, then the dispersion. A parameter on the real line
+    is itself, a positive one ``exp(x)``, one on an interval scaled logistic; correlations are
+    canonical partial correlations ``tanh(x)`` (Lewandowski, Kurowicka and Joe, 2009, J. Multivar.
+    Anal. 100, 1989-2001). All symbolic.
 
     Attributes
     ----------
@@ -71,35 +72,36 @@ class Coordinates:
         x = pt.vector("x", dtype="float64", shape=(n_coordinates(model),))
         parts = iter(np.split(np.arange(x.type.shape[0]), ends(model)))
         log_jacobian, log_prior = pt.constant(0.0), pt.constant(0.0)
-        beta, jacobian = constrained(priors.coefficients, x[slice_of(next(parts))])
+        centred, jacobian = constrained(priors.coefficients, x[slice_of(next(parts))])
         log_jacobian += jacobian
-        intercept = intercept_of(model)
-        centred = beta
-        if intercept is not None:
-            # The intercept's prior is for centred predictors.
-            centred = beta + np.eye(model.p)[intercept] * (predictor_means(model) * beta).sum()
         log_prior += sum_logp(priors.coefficients, centred)
+        intercept, beta = intercept_of(model), centred
+        if intercept is not None:
+            # The intercept's prior is for centred predictors. The determinant of the shift is one.
+            beta = centred - np.eye(model.p)[intercept] * (predictor_means(model) * centred).sum()
+        dispersion, log_phi = None, pt.constant(np.log(model.family.fixed_phi or 1.0))
+        of_dispersion = Dispersion.of(model)
+        if of_dispersion is not None:
+            assert priors.dispersion is not None, "every estimated dispersion has a prior"
+            value, jacobian = constrained([priors.dispersion], x[-1:])
+            dispersion, log_phi = value[0], of_dispersion.log_phi(value[0])
+            log_jacobian += jacobian
+            log_prior += priors.dispersion.logp(dispersion)
         sds, cholesky = [], {}
         for f in range(len(model.design.factors)):
             sd, jacobian = constrained(priors.sds[f], x[slice_of(next(parts))])
             sds.append(sd)
             log_jacobian += jacobian
-            log_prior += sum_logp(priors.sds[f], sd)
+            log_prior += sum_logp(priors.sds[f], sd, dispersion)
             for t, _ in term_columns(model, f):
                 k, place = model.term_widths[t], next(parts)
                 cholesky[t] = pt.ones((1, 1))
                 if k > 1:
                     cholesky[t], jacobian = correlation_factor(x[slice_of(place)], k)
                     log_jacobian += jacobian
-                    log_prior += priors.correlations[f].logp(cholesky[t])
-        dispersion, log_phi = None, pt.constant(np.log(model.family.fixed_phi or 1.0))
-        of_dispersion = Dispersion.of(model)
-        if of_dispersion is not None:
-            assert priors.dispersion is not None, "every estimated dispersion has a prior"
-            value, jacobian = constrained([priors.dispersion], x[slice_of(next(parts))])
-            dispersion, log_phi = value[0], of_dispersion.log_phi(value[0])
-            log_jacobian += jacobian
-            log_prior += priors.dispersion.logp(dispersion)
+                    correlation = priors.correlations[f]
+                    assert correlation is not None, "correlated effects have a prior"
+                    log_prior += correlation.logp(cholesky[t])
         return cls(
             model=model,
             priors=priors,
@@ -122,7 +124,10 @@ class Coordinates:
     def start(self, fit: Fit) -> FloatArray:
         """x of the fit, moved inside where the fit is on the boundary; shape (n_x,)."""
         model, smallest = self.model, INSIDE * link_unit(self.model)
-        parts = [unconstrained(self.priors.coefficients, fit.beta)]
+        centred, intercept = fit.beta.copy(), intercept_of(model)
+        if intercept is not None:
+            centred[intercept] += predictor_means(model) @ fit.beta
+        parts = [unconstrained(self.priors.coefficients, centred)]
         for f in range(len(model.design.factors)):
             sds, angles = [], []
             for t, _ in term_columns(model, f):
@@ -180,16 +185,25 @@ def constrained(priors: Sequence[Prior], x: Vector) -> tuple[Vector, Scalar]:
     return join(parts), log_jacobian
 
 
-def unconstrained(priors: Sequence[Prior], values: FloatArray) -> FloatArray:
-    """Coordinates of parameters, which are moved inside the support."""
-    x = values.copy()
+def moved_inside(priors: Sequence[Prior], values: FloatArray) -> FloatArray:
+    """The values, moved inside where a prior bounds them from both sides."""
+    inside = values.copy()
     for places, (lower, upper) in runs(priors):
         if np.isfinite(upper):
-            share = (values[places] - lower) / (upper - lower)
-            share = np.clip(share, 0.5 * INSIDE, 1.0 - 0.5 * INSIDE)
+            margin = 0.5 * INSIDE * (upper - lower)
+            inside[places] = np.minimum(np.maximum(values[places], lower + margin), upper - margin)
+    return inside
+
+
+def unconstrained(priors: Sequence[Prior], values: FloatArray) -> FloatArray:
+    """Coordinates of parameters, which are moved inside the support."""
+    x = moved_inside(priors, values)
+    for places, (lower, upper) in runs(priors):
+        if np.isfinite(upper):
+            share = (x[places] - lower) / (upper - lower)
             x[places] = np.log(share / (1.0 - share))
         elif np.isfinite(lower):
-            x[places] = np.log(values[places] - lower)
+            x[places] = np.log(x[places] - lower)
     return x
 
 

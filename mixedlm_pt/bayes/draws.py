@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from mixedlm_pt._typing import FloatArray
+from mixedlm_pt._typing import FloatArray, IntArray
 from mixedlm_pt.bayes.dispersion import Dispersion
 from mixedlm_pt.bayes.pymc_model import term_columns
 from mixedlm_pt.model import GLMM
@@ -65,6 +65,12 @@ class ParameterDraws:
 
     def __len__(self) -> int:
         return len(self.log_phi)
+
+    def take(self, which: slice | IntArray) -> ParameterDraws:
+        """Some of the draws."""
+        return ParameterDraws(
+            self.beta[which], self.theta[which], self.log_phi[which], self.u[which]
+        )
 
     def __iter__(self) -> Iterator[tuple[FloatArray, FloatArray, float, FloatArray]]:
         """``(beta, theta, log phi, u)`` draw by draw."""

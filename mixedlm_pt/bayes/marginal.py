@@ -4,7 +4,6 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
-import pytensor
 import pytensor.tensor as pt
 import scipy.linalg as sl
 from pytensor.gradient import grad
@@ -13,8 +12,8 @@ from mixedlm_pt._typing import FloatArray
 from mixedlm_pt.bayes.coordinates import Coordinates
 from mixedlm_pt.bayes.priors import Priors
 from mixedlm_pt.bayes.pymc_model import join
-from mixedlm_pt.compile import Approximation
-from mixedlm_pt.compile.backends import NUMPY
+from mixedlm_pt.compile import Approximation, Function
+from mixedlm_pt.compile.backends import numpy_function
 from mixedlm_pt.estimation import Objective, quasi_newton
 from mixedlm_pt.fit import Fit
 
@@ -78,13 +77,33 @@ class MarginalDensity:
         """Log density and gradient (n_x,) at x; minus infinity where it cannot be evaluated."""
         evaluation = self.objective(self.parameters(x))
         log_prior, gradient = self.pullback(x, evaluation.gradient)
-        return evaluation.loglik + float(log_prior), gradient
+        return evaluation.loglik + log_prior, gradient
+
+    def parameters(self, x: FloatArray) -> FloatArray:
+        """(beta, theta, log phi) at x, the vector that `Objective` takes."""
+        parameters: FloatArray = self.functions[0](x)[0]
+        return parameters
+
+    def log_prior(self, x: FloatArray) -> float:
+        """Log prior density of the coordinates."""
+        return float(self.functions[1](x)[0])
+
+    def pullback(self, x: FloatArray, g: FloatArray) -> tuple[float, FloatArray]:
+        """Log prior of x, and its gradient plus that of ``g'(beta, theta, log phi)``."""
+        log_prior, gradient = self.functions[2](x, g)
+        return float(log_prior), gradient
 
     @cached_property
-    def parameters(self) -> pytensor.compile.Function:
-        """``x -> (beta, theta, log phi)``, the vector that `Objective` takes."""
-        c = self.coordinates
-        return pytensor.function([c.x], self.vector, mode=NUMPY, on_unused_input="ignore")
+    def functions(self) -> tuple[Function, Function, Function]:
+        """What `parameters`, `log_prior` and `pullback` compute."""
+        c, g = self.coordinates, pt.dvector("g")
+        log_prior = c.log_prior + c.log_jacobian
+        gradient = grad(log_prior + (g * self.vector).sum(), c.x)
+        return (
+            numpy_function([c.x], [self.vector]),
+            numpy_function([c.x], [log_prior]),
+            numpy_function([c.x, g], [log_prior, gradient]),
+        )
 
     @cached_property
     def vector(self) -> pt.TensorVariable:
@@ -95,14 +114,6 @@ class MarginalDensity:
         if c.dispersion is not None:
             parts.append(c.log_phi.reshape((1,)))
         return join(parts)
-
-    @cached_property
-    def pullback(self) -> pytensor.compile.Function:
-        """``(x, g) -> (log prior of x, its gradient plus that of g'(beta, theta, log phi))``."""
-        c, g = self.coordinates, pt.dvector("g")
-        log_prior = c.log_prior + c.log_jacobian
-        gradient = grad(log_prior + (g * self.vector).sum(), c.x)
-        return pytensor.function([c.x, g], [log_prior, gradient], mode=NUMPY)
 
     @cached_property
     def centre(self) -> Centre:

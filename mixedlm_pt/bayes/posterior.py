@@ -3,31 +3,42 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields, replace
 from functools import cached_property
-from html import escape
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, NoReturn, Self
 
+import numpy as np
 import pandas as pd
 
+from mixedlm_pt import extraction, inference
 from mixedlm_pt._typing import FloatArray
+from mixedlm_pt.bayes import loo as leave_one_out
+from mixedlm_pt.bayes import (
+    pit,
+    pointwise,
+    posterior_checks,
+    posterior_effects,
+    posterior_means,
+    posterior_predictions,
+    posterior_residuals,
+    posterior_summary,
+    posterior_tables,
+    report,
+)
 from mixedlm_pt.bayes.dispersion import Dispersion
 from mixedlm_pt.bayes.draws import ParameterDraws
+from mixedlm_pt.bayes.likelihood_verbs import no_posterior_version, of_the_fit
+from mixedlm_pt.bayes.posterior_groups import with_groups, with_observed_data
 from mixedlm_pt.bayes.prior_summary import PriorSummary, prior_summary
-from mixedlm_pt.bayes.priors import Priors, effect_names
+from mixedlm_pt.bayes.priors import Priors
 from mixedlm_pt.bayes.pymc_model import term_columns, to_pymc
 from mixedlm_pt.diagnostics.scales import scaled_parameters
 from mixedlm_pt.fit import Fit
 from mixedlm_pt.model import GLMM
-from mixedlm_pt.tables import html_table, numbers, text_table
 
 if TYPE_CHECKING:
     import pymc as pm
     import xarray as xr
-
-# Vehtari et al. (2021), Bayesian Analysis 16, 667-718: what chains that agree reach.
-MAX_RHAT = 1.01
-MIN_ESS = 400
 
 
 @dataclass(frozen=True, eq=False)
@@ -40,7 +51,8 @@ class PosteriorResult:
         The maximum-likelihood fit that the sampler started from.
     priors : Priors
     data : xarray.DataTree
-        ArviZ's data, with all variables of `to_pymc`.
+        ArviZ's data: group ``posterior`` with all variables of `to_pymc`, ``sample_stats``,
+        ``observed_data`` and ``constant_data``.
     sampler : str
     target : {"full", "laplace", "agq"}
         Density that NUTS drew from.
@@ -57,6 +69,14 @@ class PosteriorResult:
     tune: int
     compile_seconds: float
     sampling_seconds: float
+
+    def __post_init__(self) -> None:
+        # ArviZ looks for the data of a model beside its draws.
+        object.__setattr__(self, "data", with_observed_data(self.model, self.data))
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Without what is computed at first use."""
+        return {own.name: getattr(self, own.name) for own in fields(self)}
 
     @property
     def model(self) -> GLMM:
@@ -116,101 +136,86 @@ class PosteriorResult:
         """Number of standard deviations and correlations."""
         return len(self.draws) - self.model.p - int(self.model.family.estimates_phi)
 
-    def fixef(self) -> pd.Series:
-        """Posterior means of the coefficients by name, link scale."""
-        means = self.data["posterior"]["beta"].mean(("chain", "draw")).to_numpy()
-        return pd.Series(means, index=pd.Index(self.model.design.coef_names), name="fixef")
+    @cached_property
+    def convergence(self) -> pd.DataFrame:
+        """ArviZ's mean, sd, R-hat, effective sample sizes and Monte-Carlo errors by parameter."""
+        return posterior_summary.convergence(self)
 
-    def ranef(self) -> dict[str, pd.DataFrame]:
-        """Posterior means of the random effects, link scale: group to frame (levels, effects)."""
-        posterior, model = self.data["posterior"], self.model
-        names = zip(model.design.factors, effect_names(model), strict=True)
-        return {
-            factor.name: pd.DataFrame(
-                posterior[f"b_{factor.name}"].mean(("chain", "draw")).to_numpy(),
-                index=factor.levels.rename(factor.name),
-                columns=pd.Index(columns),
-            )
-            for factor, columns in names
-        }
+    def at_draw(self, index: int) -> Fit:
+        """The fit with the parameters and random effects of one draw, counted over all chains.
 
-    def VarCorr(self, ci_prob: float = 0.95) -> pd.DataFrame:
-        """Standard deviations and correlations of the random effects, one a row of `summary`."""
-        return self.summary(ci_prob).iloc[: self.n_random]
-
-    def summary(self, ci_prob: float = 0.95) -> pd.DataFrame:
-        """ArviZ's summary of all parameters, unrounded.
-
-        Parameters
-        ----------
-        ci_prob : float
-            Posterior probability of the equal-tailed interval.
-
-        Returns
-        -------
-        DataFrame
-            Rows as in ``confint``; columns mean, sd, limits, ess_bulk, ess_tail, r_hat, mcse_mean,
-            mcse_sd.
+        Whatever is a function of a fit's estimates has its posterior by evaluating it at the draws;
+        standard errors and the log-likelihood of the result remain those of ML.
         """
-        import arviz as az
+        draws = self.parameter_draws
+        return self.fit.replace(
+            estimate=replace(
+                self.fit.estimate,
+                beta=draws.beta[index],
+                theta=draws.theta[index],
+                phi=float(np.exp(draws.log_phi[index])),
+                u=draws.u[index],
+            )
+        )
 
-        data = az.from_dict({"posterior": dict(self.draws)})
-        summary = az.summary(data, ci_prob=ci_prob, ci_kind="eti", round_to="none")
-        return pd.DataFrame(summary)
+    def with_groups(self, **groups: xr.Dataset) -> Self:
+        """The same result with further groups in its data."""
+        return replace(self, data=with_groups(self.data, groups))
+
+    fixef = posterior_tables.fixef
+    ranef = posterior_tables.ranef
+    coef = posterior_tables.coef
+    VarCorr = posterior_tables.VarCorr
+    vcov = posterior_tables.vcov
+    confint = posterior_tables.confint
+    summary = posterior_summary.summary
+    tidy = posterior_summary.tidy
+    glance = posterior_summary.glance
+    augment = posterior_summary.augment
+
+    predict = posterior_predictions.predict
+    predict_draws = posterior_predictions.predict_draws
+    fitted = posterior_predictions.fitted
+    simulate = posterior_predictions.simulate
+    with_posterior_predictive = posterior_predictions.with_posterior_predictive
+    residuals = posterior_residuals.residuals
+
+    emmeans = posterior_means.emmeans
+    emtrends = posterior_means.emtrends
+    predictions = posterior_effects.predictions
+    avg_predictions = posterior_effects.avg_predictions
+    comparisons = posterior_effects.comparisons
+    avg_comparisons = posterior_effects.avg_comparisons
+    slopes = posterior_effects.slopes
+    avg_slopes = posterior_effects.avg_slopes
+
+    log_likelihood = pointwise.log_likelihood
+    with_log_likelihood = pointwise.with_log_likelihood
+    loo = leave_one_out.loo
+    loo_pit = pit.loo_pit
+    check = posterior_checks.check
+    simulate_residuals = posterior_checks.simulate_residuals
+    diagnosis = report.diagnosis
+
+    nobs = of_the_fit(inference.nobs)
+    ngrps = of_the_fit(inference.ngrps)
+    npar = of_the_fit(inference.npar)
+    formula = of_the_fit(extraction.formula)
+    model_frame = of_the_fit(extraction.model_frame)
+    model_matrix = of_the_fit(extraction.model_matrix)
+    weights = of_the_fit(extraction.weights)
 
     def prior_summary(self) -> PriorSummary:
         """Table of the priors."""
         return prior_summary(self)
 
-    def diagnosis(self) -> tuple[str, ...]:
-        """How it was sampled and whether the chains agree, in words."""
-        summary = self.summary()
-        rhat, ess = summary["r_hat"].max(), summary["ess_bulk"].min()
-        n = self.n_divergences
-        lines = [
-            f"{self.sampler} (NUTS): {self.n_chains} chains of {self.n_draws} draws after "
-            f"{self.tune} steps of adaptation.",
-            f"Compiled in {self.compile_seconds:.1f} s, sampled in {self.sampling_seconds:.1f} s.",
-            f"{n if n else 'No'} divergence{'' if n == 1 else 's'}, largest R-hat {rhat:.3f}, "
-            f"smallest effective sample size {ess:.0f}.",
-        ]
-        if n:
-            lines.append(
-                "Divergences bias the draws: raise target_accept (0.95) or sharpen priors."
-            )
-        if not rhat <= MAX_RHAT:
-            lines.append(f"The chains do not agree (R-hat above {MAX_RHAT}): raise tune and draws.")
-        elif ess < MIN_ESS:
-            lines.append(f"Few effective draws (below {MIN_ESS}): raise draws.")
-        return tuple(lines)
-
-    def cells(self) -> tuple[list[str], list[list[str]]]:
-        """Header and rows of the printed table."""
-        summary = self.summary()
-        columns = [numbers(summary[name], 3) for name in summary.columns[:4]]
-        columns.append([f"{value:.3f}" for value in summary["r_hat"]])
-        columns.append([f"{value:.0f}" for value in summary["ess_bulk"]])
-        header = ["", "Mean", "SD", "2.5 %", "97.5 %", "R-hat", "ESS"]
-        rows = zip(summary.index, *columns, strict=True)
-        return header, [[str(cell) for cell in row] for row in rows]
-
     def __str__(self) -> str:
-        design, family = self.model.design, self.model.family
-        return "\n".join(
-            [
-                f"Posterior of {design.formula}, {family.name} ( {family.link.name} )",
-                *self.diagnosis(),
-                "",
-                text_table(*self.cells(), left=(0,)),
-                "",
-                "Priors: see prior_summary().",
-            ]
-        )
+        return str(self.summary())
 
     __repr__ = __str__
 
     def _repr_html_(self) -> str:
-        lines = "<br>".join(escape(line) for line in self.diagnosis())
-        table = html_table(*self.cells(), left=(0,))
-        formula = escape(self.model.design.formula)
-        return f"<p><strong>Posterior of <code>{formula}</code></strong><br>{lines}</p>{table}"
+        return self.summary()._repr_html_()
+
+    def __getattr__(self, name: str) -> NoReturn:
+        raise no_posterior_version(name)

@@ -7,12 +7,11 @@ from typing import Any
 import pandas as pd
 
 from mixedlm_pt.bayes.dispersion import Dispersion
+from mixedlm_pt.bayes.prior_choice import PriorsArgument, chosen_priors
 from mixedlm_pt.bayes.priors import (
-    PriorsArgument,
     effect_names,
     has_correlations,
     intercept_of,
-    make_priors,
     model_of,
 )
 from mixedlm_pt.tables import html_table
@@ -63,7 +62,7 @@ def prior_summary(fit_or_model: Any, priors: PriorsArgument = None) -> PriorSumm
     Parameters
     ----------
     fit_or_model : Fit, GLMM or PosteriorResult
-        A posterior knows its own priors.
+        A posterior and a penalised fit know their own priors.
     priors : Priors, str or mapping, optional
         As in `to_pymc`.
 
@@ -72,10 +71,9 @@ def prior_summary(fit_or_model: Any, priors: PriorsArgument = None) -> PriorSumm
     PriorSummary
     """
     model = model_of(fit_or_model)
-    if priors is None:
-        priors = getattr(fit_or_model, "priors", None)
-    own = make_priors(model, priors)
-    intercept, rows, notes = intercept_of(model), [], []
+    own = chosen_priors(fit_or_model, priors)
+    intercept, dispersion = intercept_of(model), Dispersion.of(model)
+    rows, notes = [], []
     for j, (name, prior) in enumerate(zip(model.design.coef_names, own.coefficients, strict=True)):
         is_intercept = j == intercept
         kind = "Intercept (after predictors centered)" if is_intercept else "Coefficients"
@@ -90,10 +88,13 @@ def prior_summary(fit_or_model: Any, priors: PriorsArgument = None) -> PriorSumm
     )
     for factor, columns, is_correlated, sds, correlation in groups:
         kind = f"Standard deviations by {factor.name}"
-        rows += [(kind, column, str(sd)) for column, sd in zip(columns, sds, strict=True)]
+        for column, sd in zip(columns, sds, strict=True):
+            unit = f", times {dispersion.name}" if dispersion and sd.is_relative else ""
+            rows.append((kind, column, f"{sd}{unit}"))
         if is_correlated:
             rows.append((f"Correlations by {factor.name}", "matrix", str(correlation)))
-    dispersion = Dispersion.of(model)
+    if any(sd.width > 1 for sds in own.sds for sd in sds):
+        notes.append("decov: a joint prior of the standard deviations of a term, see Decov.")
     if dispersion is not None:
         rows.append(("Auxiliary", dispersion.name, str(own.dispersion)))
         if dispersion.power < 0.0:

@@ -2,34 +2,31 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytensor.tensor as pt
-from pytensor.graph.basic import Variable
-from pytensor.graph.traversal import toposort
-from pytensor.tensor.math import _dot, _matmul
 
-from mixedlm_pt._typing import FloatArray, Matrix, Scalar, Vector
+from mixedlm_pt._typing import Matrix, Scalar, Vector
 from mixedlm_pt.bayes.dispersion import Dispersion
-from mixedlm_pt.bayes.distributions import random_vector, sum_logp
+from mixedlm_pt.bayes.distributions import sum_logp
+from mixedlm_pt.bayes.parametrisation import CentredArgument, centred_factors
+from mixedlm_pt.bayes.prior_choice import PriorsArgument, chosen_priors
 from mixedlm_pt.bayes.priors import (
     Priors,
-    PriorsArgument,
     effect_names,
     has_correlations,
     intercept_of,
-    make_priors,
     model_of,
     predictor_means,
 )
-from mixedlm_pt.compile import Approximation, compile_model
+from mixedlm_pt.bayes.pymc_response import in_plain_ops, observe
+from mixedlm_pt.bayes.random_variables import random_scalar, random_vector
 from mixedlm_pt.covariance import Covariance
 from mixedlm_pt.errors import ArgumentError
-from mixedlm_pt.families.density import log_density
-from mixedlm_pt.graph import GLMMGraph, covariance_factors, linear_predictor
+from mixedlm_pt.graph import GLMMGraph
 from mixedlm_pt.model import GLMM
 
 if TYPE_CHECKING:
@@ -59,7 +56,9 @@ class PosteriorModel:
     log_prior: Scalar
 
 
-def to_pymc(fit_or_model: Any, priors: PriorsArgument = None) -> pm.Model:
+def to_pymc(
+    fit_or_model: Any, priors: PriorsArgument = None, centred: CentredArgument = False
+) -> pm.Model:
     """The same model as an ordinary ``pymc.Model``.
 
     Its joint log density is that of the ML side: both are written by the functions in ``graph``.
@@ -72,20 +71,31 @@ def to_pymc(fit_or_model: Any, priors: PriorsArgument = None) -> pm.Model:
       computed from ``beta_centred``, whose intercept belongs to centred predictors.
     - ``sd_herd`` (term_herd), ``corr_herd`` (term_herd, term_herd_): standard deviations and, where
       a term has several effects, correlations, computed from their Cholesky factor.
-    - ``u_herd`` (level_herd, term_herd): standard normal effects (non-centred), and ``b_herd``,
-      effects on the link scale.
+    - ``u_herd`` (level_herd, term_herd): standard normal effects, and ``b_herd``: effects on the
+      link scale. Either ``u_herd`` is the free variable and ``b_herd`` is computed from it
+      (non-centred) or, with ``centred``, ``b_herd`` is free and ``u_herd`` computed.
     - ``sigma``, ``shape`` or ``theta``: the dispersion on its natural scale.
     - ``y`` (obs): response, a proportion for the binomial.
 
     Data (``X``, ``Z[1 | herd]``, ``cols``, ``offset``, ``weights``, ``response``) can be replaced
-    by `pymc.set_data`; ``cols`` are the positions in ``u`` of each row's effects.
+    by `pymc.set_data`; ``cols`` are the positions in ``u`` of each row's effects. Like any PyMC
+    model it prints, draws its graph (`pymc.model_to_graphviz`) and extends: ``with model: ...``.
 
     Parameters
     ----------
     fit_or_model : Fit or GLMM
     priors : Priors, str or mapping, optional
-        ``None`` for the default priors, see `default_priors`; ``"flat"``; or changes to the default
-        by parameter: ``{"sd_herd": HalfNormal(1.0), "period2": Normal(0.0, 1.0)}``.
+        A preset (``"default"``, ``"flat"``, ``"rstanarm"``, ``"brms"``, ``"bambi"``), or changes to
+        one by parameter: ``{"preset": "brms", "sd_herd": HalfNormal(1), "period2": Normal(0, 1)}``;
+        any univariate distribution of PyMC does as well, ``pm.Laplace.dist(mu=0, b=1)``. By default
+        those of a posterior or a penalised fit, else ``"default"``, see `default_priors`.
+    centred : bool, "auto", mapping or sequence of str
+        Whether the random effects themselves are the free variables: a better geometry where a
+        level's rows say more about its effect than the prior does. By group:
+        ``{"herd": True}`` or ``["herd"]``. ``"auto"`` centres a grouping factor where on average
+        the data leave less than half of the prior variance, ``1 / (1 + sd^2 I) < 1/2`` with the
+        information I of a level's rows: at the ML estimates of a fit, otherwise for a typical sd
+        [1]_.
 
     Returns
     -------
@@ -94,7 +104,11 @@ def to_pymc(fit_or_model: Any, priors: PriorsArgument = None) -> pm.Model:
     Raises
     ------
     ArgumentError
-        For an unknown preset or parameter, or a family that has no likelihood.
+        For an unknown preset, parameter or group, or a family that has no likelihood.
+
+    References
+    ----------
+    .. [1] Papaspiliopoulos, Roberts and Skoeld (2007), Stat. Sci. 22, 59-73, section 2.
 
     Examples
     --------
@@ -104,11 +118,16 @@ def to_pymc(fit_or_model: Any, priors: PriorsArgument = None) -> pm.Model:
     ['beta_centred', 'sd_herd', 'u_herd']
     """
     model = model_of(fit_or_model)
-    return build_pymc(model, make_priors(model, priors)).pymc
+    own = chosen_priors(fit_or_model, priors)
+    return build_pymc(model, own, centred_factors(fit_or_model, model, centred)).pymc
 
 
-def build_pymc(model: GLMM, priors: Priors) -> PosteriorModel:
+def build_pymc(
+    model: GLMM, priors: Priors, centred: Sequence[bool] | None = None
+) -> PosteriorModel:
     """The PyMC model together with its graph and its log prior density.
+
+    ``centred`` says so of every grouping factor; None: no effects are centred.
 
     Raises
     ------
@@ -128,8 +147,10 @@ def build_pymc(model: GLMM, priors: Priors) -> PosteriorModel:
     with pm.Model(coords=coordinates(model)) as pymc_model:
         graph = with_data(GLMMGraph.of(model), model)
         beta_prior, graph = with_coefficients(graph, model, priors)
-        effects_prior, graph = with_effects(graph, model, priors)
-        phi_prior, graph = with_dispersion(graph, model, priors)
+        phi_prior, graph, dispersion = with_dispersion(graph, model, priors)
+        effects_prior, graph = with_effects(
+            graph, model, priors, centred or [False] * len(model.design.factors), dispersion
+        )
         observe(graph, model)
     return PosteriorModel(model, priors, pymc_model, graph, beta_prior + effects_prior + phi_prior)
 
@@ -183,39 +204,84 @@ def with_coefficients(graph: GLMMGraph, model: GLMM, priors: Priors) -> tuple[Sc
     return sum_logp(priors.coefficients, centred), replace(graph, beta=beta)
 
 
-def with_effects(graph: GLMMGraph, model: GLMM, priors: Priors) -> tuple[Scalar, GLMMGraph]:
+def with_effects(
+    graph: GLMMGraph,
+    model: GLMM,
+    priors: Priors,
+    centred: Sequence[bool],
+    dispersion: Scalar | None,
+) -> tuple[Scalar, GLMMGraph]:
     """The log prior of the covariances, and the graph with theta and u."""
-    import pymc as pm
-
-    log_prior, Lambda, u = pt.constant(0.0), {}, []
-    for f, factor in enumerate(model.design.factors):
-        level, term = f"level_{factor.name}", f"term_{factor.name}"
-        sd = random_vector(f"sd_{factor.name}", priors.sds[f], effect_names(model)[f], term)
-        log_prior += sum_logp(priors.sds[f], sd)
-        cholesky = []
-        for t, columns in term_columns(model, f):
-            k = model.term_widths[t]
-            L = pt.ones((1, 1))
-            if k > 1:
-                L = priors.correlations[f].cholesky(f"cholesky[{model.design.terms[t].label}]", k)
-                log_prior += priors.correlations[f].logp(L)
-            cholesky.append(L)
-            Lambda[t] = sd[columns, None] * L
-        if has_correlations(model)[f]:
-            R = pt.linalg.block_diag(*(L @ L.T for L in cholesky)) if len(cholesky) > 1 else L @ L.T
-            pm.Deterministic(f"corr_{factor.name}", without_blas(R), dims=(term, f"{term}_"))
-        u.append(pm.Normal(f"u_{factor.name}", dims=(level, term)))
+    log_prior, u = pt.constant(0.0), []
+    Lambda: dict[int, Matrix] = {}
+    for f, is_centred in enumerate(centred):
+        of_factor, factors = with_covariances(model, priors, f, dispersion)
+        log_prior += of_factor
+        Lambda |= factors
+        u.append(random_effects(model, f, Lambda, is_centred))
     if not u:
         return log_prior, graph
     terms = zip(model.covariances, model.term_widths, strict=True)
     thetas = [theta_of(cov, Lambda[t], k) for t, (cov, k) in enumerate(terms)]
-    graph = replace(graph, theta=join(thetas), u=join([part.ravel() for part in u]))
-    factors = covariance_factors(graph)
-    for f, factor in enumerate(model.design.factors):
-        parts = [u[f][:, columns] @ factors[t].T for t, columns in term_columns(model, f)]
-        dims = (f"level_{factor.name}", f"term_{factor.name}")
-        pm.Deterministic(f"b_{factor.name}", without_blas(join(parts, axis=1)), dims=dims)
-    return log_prior, graph
+    return log_prior, replace(graph, theta=join(thetas), u=join([part.ravel() for part in u]))
+
+
+def with_covariances(
+    model: GLMM, priors: Priors, f: int, dispersion: Scalar | None
+) -> tuple[Scalar, dict[int, Matrix]]:
+    """The log prior of the covariances of a grouping factor, and Lambda of its terms."""
+    import pymc as pm
+
+    name, correlation = model.design.factors[f].name, priors.correlations[f]
+    term, effects = f"term_{name}", effect_names(model)[f]
+    sd = random_vector(f"sd_{name}", priors.sds[f], effects, term, dispersion)
+    log_prior = sum_logp(priors.sds[f], sd, dispersion)
+    factors, matrices = {}, []
+    for t, columns in term_columns(model, f):
+        k = model.term_widths[t]
+        L = pt.ones((1, 1))
+        if k > 1:
+            assert correlation is not None, "correlated effects have a prior of their correlations"
+            L = correlation.cholesky(f"cholesky[{model.design.terms[t].label}]", k)
+            log_prior += correlation.logp(L)
+        factors[t] = sd[columns, None] * L
+        matrices.append(L @ L.T)
+    if has_correlations(model)[f]:
+        R = pt.linalg.block_diag(*matrices) if len(matrices) > 1 else matrices[0]
+        pm.Deterministic(f"corr_{name}", in_plain_ops(R), dims=(term, f"{term}_"))
+    return log_prior, factors
+
+
+def random_effects(model: GLMM, f: int, Lambda: dict[int, Matrix], is_centred: bool) -> Matrix:
+    """u of a grouping factor, shape (levels, effects); adds u and b to the PyMC model."""
+    import pymc as pm
+
+    name, terms = model.design.factors[f].name, list(term_columns(model, f))
+    dims = (f"level_{name}", f"term_{name}")
+    if not is_centred:
+        u = pm.Normal(f"u_{name}", dims=dims)
+        b = join([u[:, columns] @ Lambda[t].T for t, columns in terms], axis=1)
+        pm.Deterministic(f"b_{name}", in_plain_ops(b), dims=dims)
+        return u
+    if all(model.term_widths[t] == 1 for t, _ in terms):
+        sd = join([Lambda[t].reshape((-1,)) for t, _ in terms])
+        b = pm.Normal(f"b_{name}", sigma=sd, dims=dims)
+    else:
+        factor = pt.linalg.block_diag(*(Lambda[t] for t, _ in terms))
+        b = pm.MvNormal(
+            f"b_{name}", mu=np.zeros(len(effect_names(model)[f])), chol=factor, dims=dims
+        )
+    parts = [spherical(b[:, columns], Lambda[t], model.term_widths[t]) for t, columns in terms]
+    return pm.Deterministic(f"u_{name}", join(parts, axis=1), dims=dims)
+
+
+def spherical(b: Matrix, Lambda: Matrix, k: int) -> Matrix:
+    """u with ``b = Lambda u`` by row: forward substitution."""
+    columns: list[Vector] = []
+    for a in range(k):
+        known = [Lambda[a, c] * u for c, u in enumerate(columns)]
+        columns.append((b[:, a] - sum(known)) / Lambda[a, a])
+    return pt.stack(columns, axis=1)
 
 
 def term_columns(model: GLMM, f: int) -> Iterator[tuple[int, slice]]:
@@ -238,55 +304,18 @@ def join(parts: list[Vector], axis: int = 0) -> Vector:
     return parts[0] if len(parts) == 1 else pt.concatenate(parts, axis=axis)
 
 
-def with_dispersion(graph: GLMMGraph, model: GLMM, priors: Priors) -> tuple[Scalar, GLMMGraph]:
-    """The log prior of the dispersion, and the graph with log phi: a constant if it is known."""
+def with_dispersion(
+    graph: GLMMGraph, model: GLMM, priors: Priors
+) -> tuple[Scalar, GLMMGraph, Scalar | None]:
+    """The log prior of the dispersion, the graph with log phi, and the dispersion.
+
+    Where it is known log phi is a constant and the dispersion None.
+    """
     dispersion = Dispersion.of(model)
     if dispersion is None or priors.dispersion is None:
         assert model.family.fixed_phi is not None, "a family either estimates phi or fixes it"
         log_phi = pt.constant(np.log(model.family.fixed_phi))
-        return pt.constant(0.0), replace(graph, log_phi=log_phi)
-    value = type(priors.dispersion).variable(dispersion.name, [priors.dispersion], None)
+        return pt.constant(0.0), replace(graph, log_phi=log_phi), None
+    value = random_scalar(dispersion.name, priors.dispersion)
     log_prior = priors.dispersion.logp(value)
-    return log_prior, replace(graph, log_phi=dispersion.log_phi(value))
-
-
-def observe(graph: GLMMGraph, model: GLMM) -> None:
-    """Add the response, with its density by row and its sampler."""
-    import pymc as pm
-
-    family, mean = model.family, compile_model(model, Approximation()).mean
-
-    def logp(y: Vector, eta: Vector, w: Vector, phi: Scalar) -> Vector:
-        return log_density(family, y, w, eta, phi)
-
-    def random(
-        eta: FloatArray, w: FloatArray, phi: FloatArray, rng: np.random.Generator, size: Any
-    ) -> FloatArray:
-        shape = np.broadcast_shapes(np.shape(eta), np.shape(w)) if size is None else tuple(size)
-        mu = mean(np.broadcast_to(eta, shape).reshape(-1))[0].reshape(shape)
-        return family.random(rng, mu, phi.item(), np.broadcast_to(w, shape))
-
-    eta = without_blas(linear_predictor(graph))
-    pm.CustomDist(
-        "y", eta, graph.w, graph.phi, logp=logp, random=random, observed=graph.y, dims="obs"
-    )
-
-
-def without_blas(expression: Vector) -> Vector:
-    """The same with every matrix product written as a sum of products.
-
-    PyTensor's numba version of one product takes up to 15 s to compile and that of its gradient as
-    much again: most of what the posterior of a small model takes. The compiler fuses the sums into
-    loops that read each number once, as BLAS would for matrices as narrow as these.
-    """
-    rewritten: dict[Variable, Variable] = {}
-    for node in toposort([expression]):
-        inputs = [rewritten.get(variable, variable) for variable in node.inputs]
-        if node.op in (_matmul, _dot) and all(v.type.ndim == 2 for v in inputs):
-            left, right = inputs
-            product = (left[:, :, None] * right[None, :, :]).sum(axis=1)
-            rewritten[node.outputs[0]] = product
-        elif inputs != node.inputs:
-            copied = node.clone_with_new_inputs(inputs)
-            rewritten.update(zip(node.outputs, copied.outputs, strict=True))
-    return rewritten.get(expression, expression)
+    return log_prior, replace(graph, log_phi=dispersion.log_phi(value)), value

@@ -1,6 +1,7 @@
 """Draws from the posterior, started at the maximum-likelihood fit."""
 
 import contextlib
+import os
 import sys
 import time
 import warnings
@@ -9,65 +10,90 @@ from typing import Any
 
 import numpy as np
 
-from mixedlm_pt._typing import FloatArray
+from mixedlm_pt.bayes.coordinates import INSIDE, interior, moved_inside
 from mixedlm_pt.bayes.dispersion import Dispersion
+from mixedlm_pt.bayes.joint_target import JointTarget
+from mixedlm_pt.bayes.marginal import MarginalDensity
+from mixedlm_pt.bayes.marginal_target import sample_marginal
 from mixedlm_pt.bayes.posterior import PosteriorResult
+from mixedlm_pt.bayes.prior_choice import PriorsArgument, make_priors
 from mixedlm_pt.bayes.priors import (
-    PriorsArgument,
+    Priors,
     intercept_of,
     link_unit,
-    make_priors,
     predictor_means,
 )
 from mixedlm_pt.bayes.pymc_model import PosteriorModel, build_pymc, term_columns
-from mixedlm_pt.errors import unknown_name
+from mixedlm_pt.bayes.whitened_sampling import run_nutpie, sample_joint
+from mixedlm_pt.compile.written_out import NotCompilableError
+from mixedlm_pt.errors import ArgumentError, unknown_name
 from mixedlm_pt.fit import Fit
 from mixedlm_pt.model import GLMM
 
-SAMPLERS = ("nutpie", "pymc")
-# A sampler starts inside the parameter space: at this share of a typical effect where the ML
-# standard deviation is smaller, and with correlations shrunk by this share towards zero where an
-# effect has a smaller share of its own.
-START = 0.1
+# Samplers of every target, its default first, and steps of adaptation that they take by default:
+# the coordinates of the marginal targets are few and whitened.
+SAMPLERS = {
+    "full": ("nutpie", "pymc", "numpyro", "blackjax"),
+    "laplace": ("importance", "nutpie"),
+    "agq": ("importance", "nutpie"),
+}
+TUNE = {"full": 1000, "laplace": 200, "agq": 200}
 # Up to this many numbers the data are compiled into the function, which halves the compiler's
 # work; above, the constants themselves would be work for it.
 MAX_CONSTANTS = 20_000
+
+type Seconds = tuple[float, float]
 
 
 def sample(
     fit: Fit,
     draws: int = 1000,
-    tune: int = 1000,
+    tune: int | None = None,
     chains: int = 4,
     cores: int | None = None,
     random_seed: int | None = None,
     priors: PriorsArgument = None,
+    *,
+    target: str = "full",
     sampler: str | None = None,
     progressbar: bool = True,
     **kwargs: Any,
 ) -> PosteriorResult:
-    """Draws from the posterior of the fitted model by NUTS.
+    """Draws from the posterior of the fitted model.
 
-    The sampler starts at the fit, jittered for each chain. The first call for a model compiles it,
-    which takes longer than the sampling of a small one; the compiled pieces are kept on disk.
+    ``nutpie`` moves in coordinates that the fit has whitened: at its mode, with its information as
+    mass matrix and the random effects following the parameters; the density is compiled to machine
+    code within a second. Models whose family or priors that cannot express, and the other
+    samplers, run on the model of `to_pymc`, started at the fit; its compilation takes longer.
+
+    Interrupting keeps what has been drawn.
 
     Parameters
     ----------
     fit : Fit
     draws, tune : int
-        Draws that are kept, and steps of adaptation before them, for each chain.
+        Draws that are kept, and steps of adaptation before them, for each chain; by default 1000
+        of both, and 200 for the marginal targets.
     chains : int
     cores : int, optional
-        Chains that run at the same time.
+        Chains that run at the same time; all processors by default.
     random_seed : int, optional
     priors : Priors, str or mapping, optional
-        As in `to_pymc`.
-    sampler : {"nutpie", "pymc"}, optional
-        ``nutpie`` where it is installed.
+        As in `to_pymc`; the fit's own where it was fitted with priors.
+    target : {"full", "laplace", "agq"}
+        What is drawn from: parameters and random effects together; or the parameters alone with
+        the random effects integrated out by Laplace's approximation or by quadrature, and then
+        drawn from their conditional distribution with importance weights.
+    sampler : {"nutpie", "pymc", "numpyro", "blackjax", "importance"}, optional
+        ``nutpie`` by default. The marginal targets have ``importance``, their default: independent
+        draws from a Student t fitted to the target, weighted, ten times as fast as NUTS where
+        parameters are few; and ``nutpie``.
     progressbar : bool
         Say what is going on.
     **kwargs
-        Further arguments of `nutpie.sample` or `pymc.sample`.
+        Further arguments of `nutpie.sample` or `pymc.sample`, such as ``target_accept``. For the
+        marginal targets also ``correct`` (default True: weighted so that the draws are of the exact
+        posterior) and ``nAGQ``, see `sample_marginal`.
 
     Returns
     -------
@@ -77,23 +103,72 @@ def sample(
     Raises
     ------
     ArgumentError
-        For an unknown sampler, preset or parameter, or a family that has no likelihood.
+        For an unknown sampler, target, preset or parameter, a number that is not a positive
+        integer, a package that is not installed, or a family that has no likelihood.
     """
-    if sampler is None:
-        sampler = SAMPLERS[0] if find_spec("nutpie") is not None else SAMPLERS[1]
-    if sampler not in SAMPLERS:
-        raise unknown_name("sampler", sampler, SAMPLERS)
-    posterior = build_pymc(fit.model, make_priors(fit.model, priors))
-    start = starting_values(fit, posterior)
-    run = sample_nutpie if sampler == "nutpie" else sample_pymc
-    settings = {"draws": draws, "tune": tune, "chains": chains, "cores": cores}
-    seconds, data = run(posterior, start, settings, random_seed, progressbar, kwargs)
-    return PosteriorResult(fit, posterior.priors, data, sampler, "full", tune, *seconds)
+    if target not in SAMPLERS:
+        raise unknown_name("target", target, SAMPLERS)
+    sampler = SAMPLERS[target][0] if sampler is None else sampler
+    if sampler not in SAMPLERS[target]:
+        raise unknown_name("sampler", sampler, SAMPLERS[target])
+    tune = TUNE[target] if tune is None else tune
+    for name, number in (("draws", draws), ("tune", tune), ("chains", chains)):
+        check_count(name, number)
+    own = make_priors(fit.model, priors if priors is not None else getattr(fit, "priors", None))
+    settings: dict[str, Any] = {"draws": draws, "tune": tune, "chains": chains}
+    settings["cores"] = cores or os.cpu_count()
+    arguments = (settings, random_seed, progressbar, kwargs)
+    if target != "full":
+        method = "nuts" if sampler == "nutpie" else sampler
+        settings |= {"random_seed": random_seed, "progressbar": progressbar, "method": method}
+        compiling, sampling, data = sample_marginal(fit, own, target, **settings, **kwargs)
+        seconds: Seconds = (compiling, sampling)
+    elif sampler == "nutpie":
+        seconds, data = sample_whitened(fit, own, *arguments)
+    else:
+        require(sampler)
+        seconds, data = sample_pymc(fit, own, sampler, *arguments)
+    return PosteriorResult(fit, own, data, sampler, target, tune, *seconds)
+
+
+def check_count(name: str, number: Any) -> None:
+    """Refuse what is not a positive integer."""
+    if not isinstance(number, int | np.integer) or isinstance(number, bool) or number < 1:
+        raise ArgumentError(f"{name} is {number!r}; it must be a positive integer.")
+
+
+def require(sampler: str) -> None:
+    """Refuse a sampler whose package is not installed."""
+    if find_spec(sampler) is None:
+        raise ArgumentError(
+            f"sampler={sampler!r} needs the package {sampler}: pip install {sampler}, or leave "
+            "sampler out for nutpie."
+        )
+
+
+def sample_whitened(
+    fit: Fit,
+    priors: Priors,
+    settings: dict[str, Any],
+    seed: int | None,
+    progressbar: bool,
+    kwargs: dict[str, Any],
+) -> tuple[Seconds, Any]:
+    """Seconds of compilation and of sampling, and the draws."""
+    began = time.perf_counter()
+    try:
+        target = JointTarget.of(MarginalDensity(fit, priors))
+    except NotCompilableError:
+        posterior = build_pymc(fit.model, priors)
+        return sample_nutpie(posterior, fit, settings, seed, progressbar, kwargs)
+    compiled = time.perf_counter() - began
+    sampling, data = sample_joint(target, settings, seed, progressbar, kwargs)
+    return (compiled, sampling), data
 
 
 def sample_nutpie(
     posterior: PosteriorModel,
-    start: dict[str, Any],
+    fit: Fit,
     settings: dict[str, Any],
     seed: int | None,
     progressbar: bool,
@@ -109,18 +184,18 @@ def sample_nutpie(
         warnings.filterwarnings("ignore", message="Loop fusion failed", category=UserWarning)
         compiled = nutpie.compile_pymc_model(
             posterior.pymc,
-            initial_points=start,
+            initial_points=starting_values(fit, posterior),
             freeze_model=n_numbers(posterior.model) <= MAX_CONSTANTS,
         )
     compiled_at = time.perf_counter()
-    arguments = {"save_warmup": False, "progress_bar": progressbar} | kwargs
-    data = nutpie.sample(compiled, seed=seed, **settings, **arguments)
+    data = run_nutpie(compiled, settings, seed, progressbar, kwargs)
     return (compiled_at - began, time.perf_counter() - compiled_at), data
 
 
 def sample_pymc(
-    posterior: PosteriorModel,
-    start: dict[str, Any],
+    fit: Fit,
+    priors: Priors,
+    sampler: str,
     settings: dict[str, Any],
     seed: int | None,
     progressbar: bool,
@@ -130,7 +205,9 @@ def sample_pymc(
     import pymc as pm
 
     began = time.perf_counter()
-    arguments = {"nuts_sampler": "pymc", "initvals": start, "compute_convergence_checks": False}
+    posterior = build_pymc(fit.model, priors)
+    arguments: dict[str, Any] = {"nuts_sampler": sampler, "compute_convergence_checks": False}
+    arguments["initvals"] = starting_values(fit, posterior)
     data = pm.sample(
         model=posterior.pymc,
         random_seed=seed,
@@ -138,8 +215,9 @@ def sample_pymc(
         **settings,
         **(arguments | kwargs),
     )
-    sampling = float(data["posterior"].attrs["sampling_time"])
-    return (time.perf_counter() - began - sampling, sampling), data
+    seconds = time.perf_counter() - began
+    sampling = float(data["posterior"].attrs.get("sampling_time", seconds))
+    return (seconds - sampling, sampling), data
 
 
 @contextlib.contextmanager
@@ -164,15 +242,16 @@ def starting_values(fit: Fit, posterior: PosteriorModel) -> dict[str, Any]:
     beta, means = fit.beta.copy(), predictor_means(model)
     if means.any():
         beta[intercept_of(model)] += means @ fit.beta
+    beta = moved_inside(posterior.priors.coefficients, beta)
     values: dict[str, Any] = {"beta": beta, "beta_centred": beta}
-    smallest = START * link_unit(model)
+    smallest = INSIDE * link_unit(model)
     for f, factor in enumerate(model.design.factors):
         sds = []
         for t, _ in term_columns(model, f):
             sd, cholesky = interior(fit.Lambda[t], smallest)
             sds.append(sd)
             values[f"cholesky[{model.design.terms[t].label}]"] = cholesky
-        values[f"sd_{factor.name}"] = np.concatenate(sds)
+        values[f"sd_{factor.name}"] = moved_inside(posterior.priors.sds[f], np.concatenate(sds))
         values[f"u_{factor.name}"] = fit.u[model.u_slices[f]].reshape(factor.n_levels, -1)
     dispersion = Dispersion.of(model)
     if dispersion is not None:
@@ -184,14 +263,3 @@ def starting_values(fit: Fit, posterior: PosteriorModel) -> dict[str, Any]:
         values |= {f"{name}[{k}]": v for k, v in zip(labels, values[name], strict=True)}
     free = {variable.name for variable in posterior.pymc.free_RVs}
     return {name: value for name, value in values.items() if name in free}
-
-
-def interior(Lambda: FloatArray, smallest: float) -> tuple[FloatArray, FloatArray]:
-    """Standard deviations and Cholesky factor of the correlations, moved off the boundary."""
-    sd = np.linalg.norm(Lambda, axis=1)
-    rows = Lambda / np.where(sd > 0.0, sd, 1.0)[:, None]
-    if np.diag(rows).min() < START:
-        R = (1.0 - START) * (rows @ rows.T)
-        np.fill_diagonal(R, 1.0)
-        rows = np.linalg.cholesky(R)
-    return np.maximum(sd, smallest), rows

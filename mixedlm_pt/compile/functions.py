@@ -14,7 +14,7 @@ from pytensor.graph.replace import clone_replace
 from mixedlm_pt._typing import Scalar, Vector
 from mixedlm_pt.compile.backends import BACKENDS, Function, check_backend
 from mixedlm_pt.compile.batched import BatchedFunctions
-from mixedlm_pt.families.density import derivatives, unit_deviance, variance
+from mixedlm_pt.families.density import derivatives, log_density, unit_deviance, variance
 from mixedlm_pt.graph import (
     GLMMGraph,
     adaptive_quadrature,
@@ -25,7 +25,7 @@ from mixedlm_pt.graph import (
     profiled_laplace,
     scaled_design,
 )
-from mixedlm_pt.linalg import rows
+from mixedlm_pt.linalg import rows, sum_rows
 from mixedlm_pt.model import GLMM
 
 # Functions of this many signatures are kept; each takes a few MB.
@@ -84,6 +84,13 @@ class CompiledModel:
         return self.function([graph.y, graph.w, eta, graph.log_phi], [d.logp, d.score, d.observed])
 
     @compiled
+    def log_density(self) -> Function:
+        """``(y, w, eta, log_phi) -> log density`` (n,); log_phi has one value a row."""
+        graph, eta, log_phi = self.graph, pt.dvector("eta"), pt.dvector("log_phi")
+        logp = log_density(graph.family, graph.y, graph.w, eta, pt.exp(log_phi))
+        return self.function([graph.y, graph.w, eta, log_phi], [logp])
+
+    @compiled
     def joint(self) -> Function:
         """``(y, w, cols, M, u, fixed, log_phi) -> (value, score, D, r)``, all for Newton's step.
 
@@ -97,6 +104,32 @@ class CompiledModel:
         value = d.logp.sum() - 0.5 * (graph.u**2).sum()
         inputs = [graph.y, graph.w, cols, M, graph.u, fixed, graph.log_phi]
         return self.function(inputs, [value, d.score, d.observed, mode_equation(graph, d.score, M)])
+
+    @compiled
+    def cluster_densities(self) -> Function:
+        """``(y, w, row, cluster, cols, fixed, M, u, n_clusters, log_phi) -> sums by cluster``.
+
+        Sums of log densities at ``eta = fixed + M u`` with fixed (n,) and M (n, K). Rows come as
+        often as there are draws of u, one draw after the other: ``row`` (m, 1) says which row of
+        the data, ``cluster`` (m, 1) to which sum it belongs, ``cols`` (m, K) where its effects
+        stand in ``u``.
+        """
+        graph, fixed, M = self.graph, pt.dvector("fixed"), pt.dmatrix("M")
+        row, cluster = (pt.tensor(name, dtype="int64", shape=(None, 1)) for name in ("row", "c"))
+        cols, size, n = graph.index[0], pt.lscalar("n_clusters"), graph.y.shape[0]
+
+        def at_rows(values: Vector) -> Vector:
+            return rows(values, row, n)[:, 0]
+
+        eta = at_rows(fixed)
+        for c in range(cols.type.shape[1]):
+            effect = rows(graph.u, cols[:, c : c + 1], graph.u.shape[0])[:, 0]
+            eta = eta + at_rows(M[:, c]) * effect
+        y, w = at_rows(graph.y), at_rows(graph.w)
+        density = log_density(graph.family, y, w, eta, graph.phi)
+        sums = sum_rows(density[:, None], cluster, size)
+        inputs = [graph.y, graph.w, row, cluster, cols, fixed, M, graph.u, size, graph.log_phi]
+        return self.function(inputs, [sums])
 
     @compiled
     def expected_information(self) -> Function:

@@ -8,7 +8,7 @@ may share.
 from collections.abc import Callable, Sequence
 from ctypes import CFUNCTYPE, c_int64, c_void_p
 from functools import cache
-from itertools import chain, count
+from itertools import chain
 
 from mixedlm_pt.compile.arithmetic import Code, Double
 from mixedlm_pt.linalg.machine_code import machine_code
@@ -16,7 +16,6 @@ from mixedlm_pt.linalg.machine_code import machine_code
 type RowFunction = Callable[[int, int], None]
 
 FUNCTION = "@row_loop"
-_counter = count()
 # Rows of a block; its buffers stay in the first-level cache.
 BLOCK = 256
 DECLARATIONS = [
@@ -233,8 +232,7 @@ class RowLoop:
 
 @cache
 def compiled(text: str) -> RowFunction:
-    """Machine code of a module, under a name of its own; a call releases Python's lock."""
-    name = f"{FUNCTION}.{next(_counter)}"
-    address = machine_code(text.replace(f"{FUNCTION}(", f"{name}("), name.removeprefix("@"))
+    """Machine code of a module; a call releases Python's lock."""
+    [address] = machine_code(text, FUNCTION.removeprefix("@"))
     function: RowFunction = CFUNCTYPE(None, c_int64, c_void_p)(address)
     return function

@@ -2,6 +2,7 @@
 
 from mixedlm_pt.diagnostics.convergence import Convergence, checkConv, findings, with_warnings
 from mixedlm_pt.diagnostics.deletion import Influence, influence
+from mixedlm_pt.diagnostics.laplace_check import LaplaceCheck, check_laplace
 from mixedlm_pt.diagnostics.leverage import cooks_distance, hatvalues
 from mixedlm_pt.diagnostics.natural_parameters import (
     chosen_parameters,
@@ -37,12 +38,14 @@ __all__ = [
     "Convergence",
     "Groups",
     "Influence",
+    "LaplaceCheck",
     "Overdispersion",
     "RandomComponents",
     "ScaledParameters",
     "SimulatedResiduals",
     "TermCovariance",
     "checkConv",
+    "check_laplace",
     "chosen_parameters",
     "cooks_distance",
     "dispersion_name",

@@ -143,7 +143,8 @@ def separation_message(names: tuple[str, ...]) -> str:
         f"The likelihood rises without end in the {are} {', '.join(names)}: the response is "
         "completely separated there (a category with only failures or zeros, say, or a value of x "
         "that divides failures from successes). The estimate is infinite and its standard error "
-        "and test mean nothing. Merge categories, drop the term, or use priors: fit.sample()."
+        "and test mean nothing. Merge categories, drop the term, or use priors, such as "
+        "priors={'coefficients': Normal(0.0, 2.5)}."
     )
 
 

@@ -22,7 +22,8 @@ def runaway_variances(fit: Fit) -> tuple[str, ...]:
     for term, own in zip(term_covariances(fit), fit.design.terms, strict=True):
         factor = fit.design.factors[own.factor]
         largest = term.sd * own.size
-        if largest.max(initial=0.0) <= LARGE_SD:
+        is_held = fit.penalty is not None and fit.penalty.holds_sds(own.factor)
+        if is_held or largest.max(initial=0.0) <= LARGE_SD:
             continue
         constant = constant_levels(fit, factor)
         if constant.mean() <= MOST:
@@ -35,7 +36,7 @@ def runaway_variances(fit: Fit) -> tuple[str, ...]:
             f"{int(constant.sum()):,} of {len(constant):,} levels of {factor.name} have {what}: "
             "nothing in them says how far their effects lie from the others, and the Laplace "
             "approximation is poor there. Check the estimate with nAGQ=25, merge levels, or use "
-            "priors: fit.sample()."
+            "priors, such as priors={'sd': HalfNormal(2.0)}."
         )
     return tuple(found)
 

@@ -122,7 +122,7 @@ def leverage(fit: Fit) -> Leverage:
     # The observed information, which stands in for some custom families, can be negative.
     W = np.maximum(information, 0.0)
     _, packed = finder.factor(W, M)
-    block = finder.beta_block(M, packed, W)
+    block = finder.beta_block(M, packed, W, finder.prior_information(fit.beta))
     assert block is not None, "the information of the fixed effects is singular"
     r = finder.X.copy()
     if fit.model.structure is not None:

@@ -23,7 +23,7 @@ def separated_coefficients(fit: Fit) -> tuple[str, ...]:
     divides failures from successes) the rows concerned have means at the edge of the support, and
     with them the information about some combination of coefficients vanishes. It is compared with
     the information about the same combination when all means are equal, so that collinear columns,
-    which lose both, are not mistaken for it.
+    which lose both, are not mistaken for it. A direction that a proper prior holds is none of them.
     """
     X, size = fit.design.X, np.abs(fit.beta)
     # From the information at the estimates themselves: that of the log-likelihood, which is flat
@@ -41,7 +41,10 @@ def separated_coefficients(fit: Fit) -> tuple[str, ...]:
     left = information(X, finder.density(fit.eta, fit.log_phi)[2])
     full = information(X, finder.density(equal, fit.log_phi)[2])
     shares, directions = sl.eigh(left, full)
-    lost = np.abs(directions[:, shares < INFORMATION_SHARE]) * spread[:, None]
+    directions = directions[:, shares < INFORMATION_SHARE]
+    if fit.penalty is not None:
+        directions = directions[:, ~fit.penalty.holds(directions)]
+    lost = np.abs(directions) * spread[:, None]
     concerned = (lost > NAMED_SHARE * lost.max(axis=0, initial=0.0)).any(axis=1)
     return tuple(np.array(fit.design.coef_names, object)[suspects & concerned])
 

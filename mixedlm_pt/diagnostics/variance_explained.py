@@ -211,7 +211,8 @@ def null_model(fit: Fit) -> Fit:
         term_labels=(),
         dropped=(),
     )
-    return refitted(fit, fit.model.with_design(bare))
+    penalty = None if fit.penalty is None else fit.penalty.of_intercept()
+    return refitted(fit.replace(penalty=penalty), fit.model.with_design(bare))
 
 
 def marginal_mean(null: Fit) -> float:

@@ -14,6 +14,7 @@ from mixedlm_pt.estimation.maximum_likelihood import Estimate, Outcome, fit_mode
 from mixedlm_pt.estimation.mode import ModeFinder
 from mixedlm_pt.estimation.objective import Evaluation, Objective, ProfiledObjective
 from mixedlm_pt.estimation.optimizers import OPTIMIZERS, quasi_newton
+from mixedlm_pt.estimation.penalty import Penalty
 from mixedlm_pt.estimation.profile_point import Point
 from mixedlm_pt.estimation.start import Start
 
@@ -27,6 +28,7 @@ __all__ = [
     "ModeFinder",
     "Objective",
     "Outcome",
+    "Penalty",
     "Point",
     "ProfileSearch",
     "ProfiledObjective",

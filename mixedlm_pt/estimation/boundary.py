@@ -40,7 +40,7 @@ def settle_boundary(objective: Objective, best: Evaluation, scale: FloatArray) -
             par = best.par.copy()
             par[diagonal] = 0.0
             at_zero = objective(par)
-            if at_zero.loglik >= best.loglik - ZERO_COST:
+            if at_zero.value >= best.value - ZERO_COST:
                 best = at_zero
     return best
 
@@ -57,7 +57,7 @@ def settle_limit(objective: Objective, best: Evaluation) -> tuple[Evaluation, bo
         par = best.par.copy()
         par[-1] += shift
         beyond = objective(par)
-        if beyond.loglik >= best.loglik - ZERO_COST:
+        if beyond.value >= best.value - ZERO_COST:
             return beyond, True
     return best, False
 

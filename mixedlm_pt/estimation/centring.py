@@ -6,6 +6,7 @@ import numpy as np
 
 from mixedlm_pt._typing import FloatArray
 from mixedlm_pt.covariance import Unstructured
+from mixedlm_pt.estimation.penalty import MovedPenalty, Penalty
 from mixedlm_pt.model import GLMM
 
 # Condition number of the columns of Z, each of length one: ten years from 0 to 9 have 4, from
@@ -41,6 +42,14 @@ class Centring:
         # Starting values of exactly zero would be moved away from there.
         par[par == 0.0] = np.finfo(np.float64).tiny
         return par
+
+    def moved_penalty(self, penalty: Penalty | None) -> Penalty | None:
+        """A penalty of the original model in the parameters of the centred one."""
+        if penalty is None:
+            return None
+        theta = slice(self.model.p, self.model.p + self.model.n_theta)
+        inverse = tuple(np.linalg.inv(A) for A in self.A)
+        return MovedPenalty(penalty, lambda par: self.moved(par, inverse), theta)
 
     def moved(self, par: FloatArray, maps: tuple[FloatArray, ...]) -> FloatArray:
         """The parameters when the effects of every term are multiplied by its map."""

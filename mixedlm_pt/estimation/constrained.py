@@ -13,6 +13,7 @@ from mixedlm_pt.estimation.focus import Focus
 from mixedlm_pt.estimation.maximum_likelihood import Estimate
 from mixedlm_pt.estimation.objective import Objective, ProfiledObjective
 from mixedlm_pt.estimation.optimizers import SUFFICIENT, shorten
+from mixedlm_pt.estimation.penalty import Penalty
 from mixedlm_pt.estimation.profile_point import Point, curvature_after
 from mixedlm_pt.estimation.profile_start import longest_units, metric_root, starting_effects
 
@@ -78,6 +79,8 @@ class ProfileSearch:
     estimate : Estimate
     approximation : Approximation
     backend : str
+    penalty : Penalty, optional
+        Then it is the criterion of penalised maximum likelihood that is profiled.
 
     Attributes
     ----------
@@ -90,11 +93,18 @@ class ProfileSearch:
     """
 
     def __init__(
-        self, focus: Focus, estimate: Estimate, approximation: Approximation, backend: str
+        self,
+        focus: Focus,
+        estimate: Estimate,
+        approximation: Approximation,
+        backend: str,
+        penalty: Penalty | None = None,
     ) -> None:
         kind = ProfiledObjective if approximation.nAGQ == 0 else Objective
         self.focus = focus
-        self.objective: Objective = kind(focus.model, approximation, backend)
+        self.objective: Objective = kind(
+            focus.model, approximation, backend, focus.centring.moved_penalty(penalty)
+        )
         # nAGQ = 0 searches over (theta, log phi).
         self.skipped = focus.model.p if self.objective.moves_beta else 0
         self.index = focus.index - self.skipped
@@ -146,17 +156,17 @@ class ProfileSearch:
         x[self.focus.index] = self.coordinate(z[self.index])
         par = self.focus.par(x)
         found = self.objective(par[self.skipped :])
-        if not np.isfinite(found.loglik):
+        if not np.isfinite(found.value):
             return None
         in_par = np.concatenate([np.zeros(self.skipped), found.gradient])
         gradient = self.focus.gradient(par, in_par)[self.skipped :] * self.unit
         B = curvature_after(before.B, z - before.z, before.gradient - gradient)
         full = self.objective.full(found)
-        if found.loglik > self.loglik + BETTER:
+        if found.value > self.loglik + BETTER:
             raise HigherMaximum(self.focus.back(full))
-        lost = max(self.loglik - found.loglik, 0.0)
+        lost = max(self.loglik - found.value, 0.0)
         zeta = np.copysign(np.sqrt(2.0 * lost), z[self.index])
-        return Point(self.index, z, found.loglik, gradient, B, full, float(zeta))
+        return Point(self.index, z, found.value, gradient, B, full, float(zeta))
 
     def maximise(self, coordinate: float, near: Point, target: float | None = None) -> Point | None:
         """The maximum where the coordinate is held fixed; None where it cannot be evaluated.

@@ -8,6 +8,7 @@ import numpy as np
 from mixedlm_pt._typing import FloatArray
 from mixedlm_pt.estimation.mode import BetaBlock, Joint, Mode
 from mixedlm_pt.estimation.objective import Evaluation, Objective
+from mixedlm_pt.estimation.penalty import Information
 
 # Length of a difference in standard errors, times the square root of the number of rows: so
 # grows the rounding error of a gradient, and so fall third derivatives.
@@ -48,8 +49,14 @@ class Neighbourhood:
     @cached_property
     def block(self) -> BetaBlock | None:
         """beta's part of the joint information, where beta moves with the mode."""
-        moves_beta = self.objective.moves_beta and self.objective.model.p
-        return self.finder.newton_block(self.M, self.packed, self.joint.D) if moves_beta else None
+        if not (self.objective.moves_beta and self.objective.model.p):
+            return None
+        return self.finder.newton_block(self.M, self.packed, self.joint.D, self.prior)
+
+    @cached_property
+    def prior(self) -> Information:
+        """Negative Hessian of beta's log prior."""
+        return self.finder.prior_information(self.at.mode.beta)
 
     def mode(self, beta: FloatArray, joint: Joint) -> Mode:
         """Where the mode moves to."""
@@ -62,7 +69,7 @@ class Neighbourhood:
         return replace(mode, beta=mode.beta + step_beta, u=mode.u + step_u)
 
     def gradient(self, par: FloatArray) -> FloatArray:
-        """Gradient of the log-likelihood at parameters next to those of the evaluation."""
+        """Gradient of the criterion at parameters next to those of the evaluation."""
         self.objective.n_nearby += 1
         beta, theta, log_phi = self.objective.split(par)
         M, joint = self.with_mode_held(par)
@@ -79,11 +86,11 @@ class Neighbourhood:
 
     def beta_information(self) -> FloatArray:
         """Information of beta in the joint density of (beta, u), shape (p, p)."""
-        return self.finder.beta_information(self.M, self.packed, self.joint.D)[0]
+        return self.finder.beta_information(self.M, self.packed, self.joint.D, self.prior)[0]
 
 
 def information(nearby: Neighbourhood, scale: FloatArray) -> FloatArray:
-    """Negative Hessian of the log-likelihood in scaled coordinates.
+    """Negative Hessian of the criterion in scaled coordinates.
 
     Parameters
     ----------
@@ -115,7 +122,7 @@ def roughness(H: FloatArray) -> float:
 
 
 def partial_information(nearby: Neighbourhood, size: FloatArray) -> FloatArray:
-    """Negative Hessian of the log-likelihood without differences along beta, (n_par, n_par).
+    """Negative Hessian of the criterion without differences along beta, (n_par, n_par).
 
     The rows of theta and log phi are exact. For beta's block the information of the joint density
     of (beta, u) stands in, which leaves out how the log-determinant bends with beta; in a GLM

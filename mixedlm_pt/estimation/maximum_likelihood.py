@@ -15,6 +15,7 @@ from mixedlm_pt.estimation.boundary import (
 from mixedlm_pt.estimation.centring import centred
 from mixedlm_pt.estimation.control import GlmerControl
 from mixedlm_pt.estimation.objective import Evaluation, Objective, ProfiledObjective
+from mixedlm_pt.estimation.penalty import Penalty
 from mixedlm_pt.estimation.polish import Curvature, polish
 from mixedlm_pt.estimation.search import Progress, optimise, search_tol
 from mixedlm_pt.estimation.start import Start, beside_zero, starting_values
@@ -32,9 +33,10 @@ class Outcome:
     message : str
         The optimiser's own words.
     gradient : array, shape (n_par,)
-        Of the log-likelihood in (beta, theta, log phi); zero by symmetry on the boundary.
+        Of the log-likelihood in (beta, theta, log phi), with the penalty where there is one; zero
+        by symmetry on the boundary.
     decrement : float
-        Gain in log-likelihood that a Newton step still promises.
+        Gain in log-likelihood, or in the penalised one, that a Newton step still promises.
     n_evaluations : int
         Values with gradient that the optimiser asked for.
     n_hessian : int
@@ -61,7 +63,7 @@ class Outcome:
 
 @dataclass(frozen=True, eq=False)
 class Estimate:
-    """Maximum-likelihood estimates of one model.
+    """Maximum-likelihood estimates of one model, penalised or not.
 
     Attributes
     ----------
@@ -70,6 +72,7 @@ class Estimate:
     u : array, shape (q,)
         Conditional mode of the spherical effects.
     loglik : float
+        Without the penalty.
     covariance : array, shape (n_par, n_par)
         Inverse information of (beta, theta, log phi), the last where it is estimated; NaN in the
         rows of parameters on the boundary.
@@ -81,6 +84,8 @@ class Estimate:
     loglik_se : float
         Monte-Carlo standard error of ``loglik``; 0 where the linear algebra is exact, see
         ``GlmerControl(structure=)``.
+    log_prior : float
+        The penalty; 0 without one.
     """
 
     beta: FloatArray
@@ -93,6 +98,12 @@ class Estimate:
     outcome: Outcome
     restart: Start
     loglik_se: float = 0.0
+    log_prior: float = 0.0
+
+    @property
+    def value(self) -> float:
+        """What was maximised: log-likelihood plus log prior."""
+        return self.loglik + self.log_prior
 
 
 # Where the criterion overflows it is not finite, and the optimiser rejects the step.
@@ -107,8 +118,9 @@ def fit_model(
     backend: str = "auto",
     progress: Progress | None = None,
     has_covariance: bool = True,
+    penalty: Penalty | None = None,
 ) -> Estimate:
-    """Maximise the approximate likelihood.
+    """Maximise the approximate likelihood, or its product with a prior density.
 
     Parameters
     ----------
@@ -120,10 +132,13 @@ def fit_model(
         whose mode, scale and coordinates are used as well.
     backend : str
     progress : callable, optional
-        Called with the number of evaluations and the log-likelihood after each.
+        Called with the number of evaluations and the criterion after each.
     has_covariance : bool
         Whether the information is computed; without it covariances are NaN, which saves half of
         a small fit.
+    penalty : Penalty, optional
+        Its log density is added to the log-likelihood: penalised maximum likelihood, the mode of
+        the marginal posterior. Start, boundary and covariance are then those of the sum.
 
     Raises
     ------
@@ -131,11 +146,12 @@ def fit_model(
         If the criterion cannot be evaluated at the starting values.
     """
     kind = ProfiledObjective if approximation.nAGQ == 0 else Objective
-    objective = kind(model, approximation, backend)
+    objective = kind(model, approximation, backend, penalty)
     # A restart comes with its own coordinates, which are good.
     centring = None if isinstance(start, Start) else centred(model)
     if centring is not None and not isinstance(start, Start):
-        eased = kind(centring.model, approximation, backend)
+        moved = centring.moved_penalty(penalty)
+        eased = kind(centring.model, approximation, backend, moved)
         given = None if start is None else centring.there(start)
         best, _, _ = climb(eased, given, control, progress)
         start = centring.back(eased.full(best))
@@ -216,4 +232,5 @@ def summarise(
         ),
         restart=beside_zero(Start(best.par, units, initial.bend, best.mode.beta, best.mode.u)),
         loglik_se=objective.loglik_se(best) if curvature.is_known else 0.0,
+        log_prior=best.log_prior,
     )

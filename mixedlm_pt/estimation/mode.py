@@ -9,6 +9,7 @@ import scipy.linalg as sl
 
 from mixedlm_pt._typing import FloatArray, IntArray
 from mixedlm_pt.compile import BoundFunction, CompiledModel, Known
+from mixedlm_pt.estimation.penalty import NO_PRIOR, BetaPrior, Information, Penalty
 from mixedlm_pt.linalg import KERNELS
 from mixedlm_pt.model import GLMM
 
@@ -31,7 +32,8 @@ class Mode:
     ----------
     beta, u : arrays, shapes (p,), (q,)
     value : float
-        Joint log density ``log p(y | u) - u'u / 2``; minus infinity if it cannot be evaluated.
+        Joint log density ``log p(y | u) - u'u / 2``, with beta's log prior where beta moves; minus
+        infinity if it cannot be evaluated.
     decrement : float
         Newton decrement before the last step; NaN if the iteration failed.
     n_newton : int
@@ -93,11 +95,13 @@ class BetaBlock:
 
 
 class ModeFinder:
-    """Newton's iteration for one model and data set."""
+    """Newton's iteration for one model and data set; a penalty enters where beta moves."""
 
-    def __init__(self, model: GLMM, compiled: CompiledModel) -> None:
+    def __init__(
+        self, model: GLMM, compiled: CompiledModel, penalty: Penalty | None = None
+    ) -> None:
         response = model.design.response
-        self.model, self.compiled = model, compiled
+        self.model, self.compiled, self.penalty = model, compiled, penalty
         self.y, self.w = response.y, response.weights
         # What the functions of these data share.
         self.known: Known = {}
@@ -165,7 +169,7 @@ class ModeFinder:
         product: FloatArray = self.kernels.row_inverse(packed, M, index, self.columns)
         return product
 
-    def step(self, M: FloatArray, joint: Joint, move_beta: bool) -> Step:
+    def step(self, M: FloatArray, joint: Joint, move_beta: bool, prior: BetaPrior) -> Step:
         """Newton step with information D, or with its positive part where that is indefinite.
 
         With the positive part H and the Schur complement of beta are positive definite, so the
@@ -179,12 +183,12 @@ class ModeFinder:
         if not (move_beta and self.model.p):
             step = self.solve(packed, r[:, None])[:, 0]
             return Step(np.zeros(self.model.p), step, float(step @ r))
-        block = self.newton_block(M, packed, D)
+        block = self.newton_block(M, packed, D, prior.information)
         if block is None and (D < 0.0).any():
-            return self.step(M, replace(joint, D=np.maximum(D, 0.0)), move_beta)
+            return self.step(M, replace(joint, D=np.maximum(D, 0.0)), move_beta, prior)
         if block is None:
             return Step(np.zeros(self.model.p), np.zeros_like(r), np.nan)
-        r_beta = self.X.T @ joint.score
+        r_beta = self.X.T @ joint.score + prior.gradient
         step_beta, step_u = self.solve_joint(packed, block, r_beta, r)
         return Step(step_beta, step_u, float(step_beta @ r_beta + step_u @ r))
 
@@ -195,9 +199,11 @@ class ModeFinder:
         x_beta = block.covariance @ (r_beta - block.correction.T @ r)
         return x_beta, self.solve(packed, r[:, None])[:, 0] - block.correction @ x_beta
 
-    def beta_block(self, M: FloatArray, packed: FloatArray, D: FloatArray) -> BetaBlock | None:
+    def beta_block(
+        self, M: FloatArray, packed: FloatArray, D: FloatArray, prior: Information = 0.0
+    ) -> BetaBlock | None:
         """beta's part of the joint information; None if its Schur complement is not definite."""
-        S, correction = self.beta_information(M, packed, D)
+        S, correction = self.beta_information(M, packed, D, prior)
         if not np.isfinite(S).all():
             return None
         try:
@@ -206,16 +212,18 @@ class ModeFinder:
             return None
         return BetaBlock(sl.cho_solve(factor, np.eye(len(S))), correction)
 
-    def newton_block(self, M: FloatArray, packed: FloatArray, D: FloatArray) -> BetaBlock | None:
+    def newton_block(
+        self, M: FloatArray, packed: FloatArray, D: FloatArray, prior: Information = 0.0
+    ) -> BetaBlock | None:
         """`beta_block` for a step: combinations of beta without information stay where they are.
 
         Under complete separation the information about some combinations runs to zero together
         with their score.
         """
-        block = self.beta_block(M, packed, D)
+        block = self.beta_block(M, packed, D, prior)
         if block is not None or not (D >= 0.0).all():
             return block
-        S, correction = self.beta_information(M, packed, D)
+        S, correction = self.beta_information(M, packed, D, prior)
         if not np.isfinite(S).all():
             return None
         # In units of the diagonal, so that a rare category is not mistaken for one without rows.
@@ -224,13 +232,20 @@ class ModeFinder:
         return BetaBlock(scaled / np.outer(unit, unit), correction)
 
     def beta_information(
-        self, M: FloatArray, packed: FloatArray, D: FloatArray
+        self, M: FloatArray, packed: FloatArray, D: FloatArray, prior: Information = 0.0
     ) -> tuple[FloatArray, FloatArray]:
-        """Schur complement ``X'DX - B'H^-1 B`` (p, p), and ``H^-1 B`` (q, p)."""
+        """Schur complement ``X'DX - B'H^-1 B``, with the prior's information added, (p, p).
+
+        And ``H^-1 B`` (q, p).
+        """
         weighted = D[:, None] * self.X
         B = self.transpose_product(M, weighted)
         correction = self.solve(packed, B)
-        return self.X.T @ weighted - B.T @ correction, correction
+        return self.X.T @ weighted - B.T @ correction + prior, correction
+
+    def prior_information(self, beta: FloatArray) -> Information:
+        """Negative Hessian of beta's log prior, shape (p, p); zero without one."""
+        return 0.0 if self.penalty is None else self.penalty.beta_information(beta)
 
     def information(
         self, mode: Mode, M: FloatArray, log_phi: float
@@ -238,7 +253,7 @@ class ModeFinder:
         """Packed factorisation of H at a mode, and beta's part of the joint information."""
         _, _, D = self.density(self.linear_predictor(mode.beta, mode.u, M), log_phi)
         _, packed = self.factor(D, M)
-        return packed, self.newton_block(M, packed, D)
+        return packed, self.newton_block(M, packed, D, self.prior_information(mode.beta))
 
     def find(
         self,
@@ -259,8 +274,9 @@ class ModeFinder:
         for n_newton in range(1, MAX_NEWTON + 1):
             if move_beta or n_newton == 1:
                 fixed = self.offset + self.X @ beta
+                prior = BetaPrior.at(beta, self.penalty) if move_beta else NO_PRIOR
             joint = self.joint(fixed, M, u, log_phi)
-            value = joint.value
+            value = joint.value + prior.value
             if not (np.isfinite(value) and value >= lowest):
                 if step is None and u.any():
                     u = best_u = np.zeros_like(u)
@@ -270,7 +286,7 @@ class ModeFinder:
                     return Mode(best_beta, best_u, best_value, np.nan, n_newton, False)
                 beta, u = best_beta + length * step.beta, best_u + length * step.u
                 continue
-            step, length = self.step(M, joint, move_beta), 1.0
+            step, length = self.step(M, joint, move_beta, prior), 1.0
             best_beta, best_u, best_value = beta, u, value
             lowest = value - ROUNDING * abs(value)
             if not np.isfinite(step.decrement):

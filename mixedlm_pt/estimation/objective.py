@@ -10,26 +10,43 @@ import scipy.linalg as sl
 from mixedlm_pt._typing import FloatArray
 from mixedlm_pt.compile import Approximation, BoundFunction, compile_model
 from mixedlm_pt.estimation.mode import Mode, ModeFinder
+from mixedlm_pt.estimation.penalty import Penalty
 from mixedlm_pt.graph import data_of
 from mixedlm_pt.model import GLMM
 
 
 @dataclass(frozen=True, eq=False)
 class Evaluation:
-    """Log-likelihood and gradient at a parameter vector.
+    """The criterion and its gradient at a parameter vector.
 
-    Where the criterion cannot be evaluated the log-likelihood is minus infinity and the gradient
-    NaN: the optimiser rejects the step.
+    Where it cannot be evaluated the log-likelihood is minus infinity and the gradient NaN: the
+    optimiser rejects the step.
+
+    Attributes
+    ----------
+    par : array, shape (n_par,)
+    loglik : float
+    gradient : array, shape (n_par,)
+        Of ``value``.
+    mode : Mode
+    log_prior : float
+        The penalty; 0 without one.
     """
 
     par: FloatArray
     loglik: float
     gradient: FloatArray
     mode: Mode
+    log_prior: float = 0.0
+
+    @property
+    def value(self) -> float:
+        """What is maximised: log-likelihood plus log prior."""
+        return self.loglik + self.log_prior
 
 
 class Objective:
-    """Log-likelihood with exact gradient in (beta, theta, log phi).
+    """Log-likelihood, plus the penalty if there is one, and gradient in (beta, theta, log phi).
 
     Counts its evaluations and remembers the last mode, from which the next search starts.
 
@@ -38,6 +55,7 @@ class Objective:
     model : GLMM
     approximation : Approximation
     backend : str
+    penalty : Penalty, optional
 
     Attributes
     ----------
@@ -52,10 +70,16 @@ class Objective:
 
     moves_beta = False
 
-    def __init__(self, model: GLMM, approximation: Approximation, backend: str = "auto") -> None:
-        self.model, self.approximation = model, approximation
+    def __init__(
+        self,
+        model: GLMM,
+        approximation: Approximation,
+        backend: str = "auto",
+        penalty: Penalty | None = None,
+    ) -> None:
+        self.model, self.approximation, self.penalty = model, approximation, penalty
         self.compiled = compile_model(model, approximation, backend)
-        self.finder = ModeFinder(model, self.compiled)
+        self.finder = ModeFinder(model, self.compiled, penalty)
         self.beta, self.u = np.zeros(model.p), np.zeros(model.q)
         self.theta: FloatArray | None = None
         self.n_evaluations = 0
@@ -81,12 +105,13 @@ class Objective:
         beta, theta, log_phi = self.split(par)
         M = self.finder.scaled_design(theta)
         mode = self.find_mode(beta, theta, M, log_phi)
-        loglik, gradient = -np.inf, np.full(len(par), np.nan)
-        if mode.converged:
-            loglik, gradient = self.evaluate(theta, log_phi, M, mode)
-        if not (np.isfinite(loglik) and np.isfinite(gradient).all()):
-            loglik, gradient = -np.inf, np.full(len(par), np.nan)
-        return Evaluation(par, float(loglik), gradient, mode)
+        nothing = np.full(len(par), np.nan)
+        if not mode.converged:
+            return Evaluation(par, -np.inf, nothing, mode)
+        loglik, gradient, log_prior = self.evaluate(theta, log_phi, M, mode)
+        if not (np.isfinite(loglik + log_prior) and np.isfinite(gradient).all()):
+            return Evaluation(par, -np.inf, nothing, mode)
+        return Evaluation(par, float(loglik), gradient, mode, log_prior)
 
     def find_mode(self, beta: FloatArray, theta: FloatArray, M: FloatArray, log_phi: float) -> Mode:
         """Mode from the last one found, or from other points where that fails."""
@@ -108,10 +133,18 @@ class Objective:
 
     def evaluate(
         self, theta: FloatArray, log_phi: float, M: FloatArray, mode: Mode
-    ) -> tuple[float, FloatArray]:
-        """Log-likelihood and gradient at the mode."""
+    ) -> tuple[float, FloatArray, float]:
+        """Log-likelihood, gradient of the criterion and log prior at the mode."""
         loglik, gradient = self.bound_criterion(mode.beta, theta, np.asarray(log_phi), mode.u)
-        return float(loglik), gradient
+        if self.penalty is None:
+            return float(loglik), gradient, 0.0
+        log_prior, slope = self.penalty.value_and_gradient(self.joined(mode.beta, theta, log_phi))
+        return float(loglik), gradient + slope[self.model.n_par - len(gradient) :], log_prior
+
+    def joined(self, beta: FloatArray, theta: FloatArray, log_phi: float) -> FloatArray:
+        """(beta, theta, log phi), shape (n_par,), the last only where it is estimated."""
+        estimated = [log_phi] if self.model.family.estimates_phi else []
+        return np.concatenate([beta, theta, estimated])
 
     @cached_property
     def bound_criterion(self) -> BoundFunction:
@@ -133,11 +166,11 @@ class Objective:
     def conditional_covariance(self, best: Evaluation) -> FloatArray:
         """Covariance of beta given theta and phi, shape (p, p); NaN if it does not exist."""
         _, theta, log_phi = self.split(best.par)
-        M = self.finder.scaled_design(theta)
-        eta = self.finder.linear_predictor(best.mode.beta, best.mode.u, M)
+        M, beta = self.finder.scaled_design(theta), best.mode.beta
+        eta = self.finder.linear_predictor(beta, best.mode.u, M)
         D = self.finder.working_information(eta, log_phi)
         _, packed = self.finder.factor(D, M)
-        block = self.finder.beta_block(M, packed, D)
+        block = self.finder.beta_block(M, packed, D, self.finder.prior_information(beta))
         return np.full((self.model.p,) * 2, np.nan) if block is None else block.covariance
 
     def loglik_se(self, best: Evaluation) -> float:
@@ -160,17 +193,24 @@ class ProfiledObjective(Objective):
 
     def evaluate(
         self, theta: FloatArray, log_phi: float, M: FloatArray, mode: Mode
-    ) -> tuple[float, FloatArray]:
-        """Log-likelihood and gradient at the joint mode, which moves with the parameters."""
+    ) -> tuple[float, FloatArray, float]:
+        """As there at the joint mode of (beta, u), which moves with the parameters.
+
+        Beta's prior is part of the density whose mode that is, so that it adds nothing to v_beta.
+        """
         finder = self.finder
         arguments = (mode.beta, theta, np.asarray(log_phi), mode.u)
         direct, implicit = self.bound_profiled
         loglik, gradient, v_beta, v_u = direct(*arguments)
         packed, block = finder.information(mode, M, log_phi)
         if block is None:
-            return -np.inf, gradient
+            return -np.inf, gradient, 0.0
         s_beta, s_u = finder.solve_joint(packed, block, v_beta, v_u)
-        return float(loglik), gradient + implicit(*arguments, s_beta, s_u)[0]
+        gradient = gradient + implicit(*arguments, s_beta, s_u)[0]
+        if self.penalty is None:
+            return float(loglik), gradient, 0.0
+        log_prior, slope = self.penalty.value_and_gradient(self.joined(mode.beta, theta, log_phi))
+        return float(loglik), gradient + slope[self.model.p :], log_prior
 
     @cached_property
     def bound_profiled(self) -> tuple[BoundFunction, BoundFunction]:

@@ -77,8 +77,8 @@ def polish(
             continue
         direction = scale @ np.linalg.eigh(H)[1][:, 0]
         sides = (objective(best.par + sign * direction) for sign in (1.0, -1.0))
-        left = max(sides, key=attrgetter("loglik"))
-        if left.loglik <= best.loglik:
+        left = max(sides, key=attrgetter("value"))
+        if left.value <= best.value:
             break
         best, _ = optimise(objective, left.par, initial, control)
         best = with_positive_diagonal(objective, best)
@@ -97,7 +97,7 @@ def newton(
     rounding = ROUNDING * float(np.sqrt(objective.model.n))
     while 0.5 * length(pull) ** 2 > SETTLED:
         moved = objective(best.par + root @ pull)
-        if not moved.loglik >= best.loglik - ZERO_COST:
+        if not moved.value >= best.value - ZERO_COST:
             break
         best, before, pull = moved, length(pull), root.T @ moved.gradient
         left = length(pull)

@@ -19,6 +19,7 @@ class Point:
     z : array, shape (m,)
         All coordinates in units of their standard errors, zero at the estimate.
     loglik : float
+        Plus the log prior of a penalised fit.
     gradient : array, shape (m,)
         Of the log-likelihood in z.
     B : array, shape (m, m)

@@ -44,11 +44,11 @@ def optimise(
     def criterion(z: FloatArray) -> tuple[float, FloatArray]:
         nonlocal best
         evaluation = objective(coordinates.par(z))
-        if best is None or evaluation.loglik > best.loglik:
+        if best is None or evaluation.value > best.value:
             best = evaluation
         if progress is not None:
-            progress(objective.n_evaluations, evaluation.loglik)
-        return -evaluation.loglik, -coordinates.gradient(evaluation.par, evaluation.gradient)
+            progress(objective.n_evaluations, evaluation.value)
+        return -evaluation.value, -coordinates.gradient(evaluation.par, evaluation.gradient)
 
     def curvature(z: FloatArray) -> FloatArray | None:
         if best is None or not np.array_equal(best.par, coordinates.par(z)):
@@ -59,7 +59,7 @@ def optimise(
     guide = Guide(curvature, is_scaled, longest_steps(objective, coordinates))
     z = np.zeros(len(par))
     found = OPTIMIZERS[control.optimizer](criterion, z, control.tol, control.maxfun, guide)
-    if best is None or not np.isfinite(best.loglik):
+    if best is None or not np.isfinite(best.value):
         raise EstimationError(
             "the log-likelihood cannot be evaluated at the starting values; give start=, rescale "
             "the predictors or choose another link."

@@ -82,7 +82,7 @@ def starting_values(
     eta = finder.linear_predictor(beta, u, M)
     D = np.maximum(finder.density(eta, log_phi)[2], 0.0)
     _, packed = finder.factor(D, M)
-    block = finder.beta_block(M, packed, D)
+    block = finder.beta_block(M, packed, D, finder.prior_information(beta))
     if not np.isfinite(D).all():
         raise EstimationError(
             "the predictors reproduce the response exactly, so its dispersion is zero and the "

@@ -6,7 +6,9 @@ import numpy as np
 
 from mixedlm_pt.errors import ArgumentError
 from mixedlm_pt.fit import Fit
-from mixedlm_pt.inference.likelihood import require_likelihood
+from mixedlm_pt.inference.likelihood import require_maximum
+
+type Check = tuple[str, tuple[object, object], bool]
 
 ADVICE = {
     "numbers of rows": " Missing values may differ: fit both to the same complete rows.",
@@ -64,35 +66,62 @@ def refuse_incomparable(fits: Sequence[Fit], verb: str, *, same_family: bool = T
     ArgumentError
     """
     for fit in fits:
-        require_likelihood(fit, verb)
+        require_maximum(fit, verb)
         refuse_pair(fits[0], fit, verb, same_family)
 
 
 def refuse_pair(first: Fit, other: Fit, verb: str, same_family: bool) -> None:
     """Refuse two fits whose log-likelihoods do not compare, with the first reason found."""
+    refuse_other_data(first, other, verb, same_family)
+    # Without random effects every approximation gives the same, exact likelihood.
+    if first.model.q and other.model.q:
+        nodes = first.approximation.nAGQ, other.approximation.nAGQ
+        weights = first.approximation.laplace_weights, other.approximation.laplace_weights
+        checks: list[Check] = [
+            ("numbers of quadrature nodes (nAGQ)", nodes, nodes[0] == nodes[1]),
+            ("laplace_weights", weights, nodes[0] > 1 or weights[0] == weights[1]),
+        ]
+        refuse_different(checks, verb)
+
+
+def refuse_other_data(first: Fit, other: Fit, verb: str, same_family: bool) -> None:
+    """Refuse two fits to different responses, or of different kinds of distribution.
+
+    Parameters
+    ----------
+    first, other : Fit
+    verb : str
+        ``"anova()"``, for messages.
+    same_family : bool
+        As in `refuse_incomparable`.
+
+    Raises
+    ------
+    ArgumentError
+    """
     a, b = first.design.response, other.design.response
     rows = first.model.n, other.model.n
     # The rows come first: without equal rows nothing else can be compared.
     same_rows = rows[0] == rows[1]
-    kinds = tuple(
-        "discrete" if fit.family.support.is_discrete else "continuous" for fit in (first, other)
-    )
+    kinds = (kind_of(first), kind_of(other))
     families = (first.family, other.family)
-    checks = [
+    checks: list[Check] = [
         ("numbers of rows", rows, same_rows),
         ("responses", (a.name, b.name), same_rows and np.array_equal(a.y, b.y)),
         ("prior weights", ("", ""), same_rows and np.array_equal(a.weights, b.weights)),
         ("families", families, families[0] == families[1] or not same_family),
         ("kinds of distribution", kinds, kinds[0] == kinds[1]),
     ]
-    # Without random effects every approximation gives the same, exact likelihood.
-    if first.model.q and other.model.q:
-        nodes = first.approximation.nAGQ, other.approximation.nAGQ
-        weights = first.approximation.laplace_weights, other.approximation.laplace_weights
-        checks += [
-            ("numbers of quadrature nodes (nAGQ)", nodes, nodes[0] == nodes[1]),
-            ("laplace_weights", weights, nodes[0] > 1 or weights[0] == weights[1]),
-        ]
+    refuse_different(checks, verb)
+
+
+def kind_of(fit: Fit) -> str:
+    """Whether the distribution has a density."""
+    return "discrete" if fit.family.support.is_discrete else "continuous"
+
+
+def refuse_different(checks: Sequence[Check], verb: str) -> None:
+    """Refuse the first difference: what, the two values, and whether they are the same."""
     for what, (mine, others), is_same in checks:
         if not is_same:
             values = f" ({mine} and {others})" if str(mine) != str(others) else ""

@@ -41,6 +41,9 @@ class LogLik(float):
 def logLik(fit: Fit) -> LogLik:
     """Maximised log-likelihood, with all normalising constants.
 
+    Of a fit with priors it is the log-likelihood at the penalised estimates, without the priors:
+    ``logLik(fit) + fit.log_prior()`` is what was maximised.
+
     Values of different families, links and numbers of quadrature nodes are on one scale. (lme4's
     for nAGQ > 1 is not: it lacks the likelihood of the saturated model.)
 
@@ -68,6 +71,23 @@ def logLik(fit: Fit) -> LogLik:
     return LogLik(fit.estimate.loglik, fit.n_par, fit.n_obs)
 
 
+def log_prior(fit: Fit) -> float:
+    """Log density of the priors at the estimates; 0 for maximum likelihood.
+
+    Of coefficients, standard deviations, correlations and dispersion on their own scales. What
+    penalised maximum likelihood maximises is ``logLik(fit) + log_prior(fit)``.
+
+    Parameters
+    ----------
+    fit : Fit
+
+    Returns
+    -------
+    float
+    """
+    return fit.estimate.log_prior
+
+
 def AIC(fit: Fit) -> float:
     """Akaike's criterion, ``-2 logLik + 2 npar``.
 
@@ -83,13 +103,13 @@ def AIC(fit: Fit) -> float:
     Raises
     ------
     ArgumentError
-        For quasi-families, which have no likelihood.
+        For quasi-families, which have no likelihood, and for fits with priors.
 
     References
     ----------
     .. [1] Akaike (1974), IEEE Trans. Autom. Control 19, 716-723.
     """
-    require_likelihood(fit, "AIC()")
+    require_maximum(fit, "AIC()")
     return 2.0 * fit.n_par - 2.0 * fit.estimate.loglik
 
 
@@ -108,13 +128,13 @@ def BIC(fit: Fit) -> float:
     Raises
     ------
     ArgumentError
-        For quasi-families, which have no likelihood.
+        For quasi-families, which have no likelihood, and for fits with priors.
 
     References
     ----------
     .. [1] Schwarz (1978), Ann. Stat. 6, 461-464.
     """
-    require_likelihood(fit, "BIC()")
+    require_maximum(fit, "BIC()")
     return float(np.log(fit.n_obs)) * fit.n_par - 2.0 * fit.estimate.loglik
 
 
@@ -135,13 +155,13 @@ def AICc(fit: Fit) -> float:
     Raises
     ------
     ArgumentError
-        For quasi-families, which have no likelihood.
+        For quasi-families, which have no likelihood, and for fits with priors.
 
     References
     ----------
     .. [1] Hurvich and Tsai (1989), Biometrika 76, 297-307, eq. 3.
     """
-    require_likelihood(fit, "AICc()")
+    require_maximum(fit, "AICc()")
     left = fit.n_obs - fit.n_par - 1
     return AIC(fit) + (2.0 * fit.n_par * (fit.n_par + 1) / left if left > 0 else np.inf)
 
@@ -234,6 +254,23 @@ def require_likelihood(fit: Fit, verb: str) -> None:
             f"{verb} does not exist for the family {fit.family.name!r}: it has a mean and a "
             "variance but no likelihood. Compare such models by Wald tests, anova(fit), or fit a "
             "family with a likelihood such as negative_binomial."
+        )
+
+
+def require_maximum(fit: Fit, verb: str) -> None:
+    """Refuse what compares maxima of likelihoods where there is none.
+
+    Raises
+    ------
+    ArgumentError
+    """
+    require_likelihood(fit, verb)
+    if fit.penalty is not None:
+        raise ArgumentError(
+            f"{verb} needs a maximum of the likelihood, but this fit is penalised by priors: it "
+            "maximises logLik() + log_prior(), and its parameters are not all free. Fit it without "
+            "them, fit.update(priors=None), or compare predictions: cross_validate(), or LOO of "
+            "fit.sample()."
         )
 
 

@@ -23,6 +23,7 @@ from mixedlm_pt.estimation import (
 )
 from mixedlm_pt.fit import Fit
 from mixedlm_pt.limits import normal_quantile
+from mixedlm_pt.linalg.threads import on_one_thread
 
 # A curve that ends so far from the zeta of a limit ends before it.
 SHORT = 0.01
@@ -126,6 +127,7 @@ class Curve:
 
 
 @np.errstate(over="ignore", divide="ignore", invalid="ignore")
+@on_one_thread
 def trace_parameter(
     name: str,
     *,
@@ -138,7 +140,7 @@ def trace_parameter(
     if np.isnan(estimate):
         return undefined(name, focus, levels)
     try:
-        search = ProfileSearch(focus, fit.estimate, fit.approximation, fit.backend)
+        search = ProfileSearch(focus, fit.estimate, fit.approximation, fit.backend, fit.penalty)
         points = list(known.get(name, (search.peak,)))
         limits = {level: [np.nan, np.nan] for level in levels}
         for side in (-1, 1):

@@ -131,7 +131,10 @@ class Profile(Printed):
         )
         notes = [remark for curve in self.curves for remark in curve.remarks(PRINTED_LEVEL)]
         notes += interruption(len(self.curves), self.asked, "parameters")
-        return ResultTable(("Profile likelihood",), table, (*self.remarks, *notes))
+        title = "Profile likelihood"
+        if self.fit.priors is not None:
+            title += ", penalised by the priors of the fit"
+        return ResultTable((title,), table, (*self.remarks, *notes))
 
 
 def profile(
@@ -151,7 +154,7 @@ def profile(
     Parameters
     ----------
     fit : Fit
-        Stays as it is.
+        Stays as it is. With priors it is log-likelihood plus log prior that is profiled.
     which : str or sequence of str, optional
         Parameters by the names of `confint`; ``"beta_"`` for the fixed effects, ``"theta_"`` for
         all others. Default: all.
@@ -259,7 +262,7 @@ def trace(
         higher = [outcome for outcome in outcomes if not isinstance(outcome, Curve)]
         if not higher:
             break
-        best = max((climbed(best, par) for par in higher), key=lambda fit: fit.estimate.loglik)
+        best = max((climbed(best, par) for par in higher), key=lambda fit: fit.estimate.value)
         known = {}
     else:
         raise EstimationError(
@@ -267,7 +270,7 @@ def trace(
         )
     remarks = []
     if best is not fit:
-        gain = best.estimate.loglik - fit.estimate.loglik
+        gain = best.estimate.value - fit.estimate.value
         remarks.append(
             f"Profiling found estimates whose log-likelihood is higher by {gain:.4g} than that of "
             "the fit. The profile is that of the better fit, the attribute fit of this profile; "
@@ -284,5 +287,12 @@ def climbed(fit: Fit, par: FloatArray) -> Fit:
     start = replace(restart, par=par[first:], beta=par[: fit.model.p])
     # Not the fit's own optimiser, which stopped too early.
     control = GlmerControl()
-    estimate = fit_model(fit.model, fit.approximation, control, start=start, backend=fit.backend)
+    estimate = fit_model(
+        fit.model,
+        fit.approximation,
+        control,
+        start=start,
+        backend=fit.backend,
+        penalty=fit.penalty,
+    )
     return fit.replace(estimate=estimate)

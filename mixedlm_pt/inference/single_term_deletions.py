@@ -11,7 +11,7 @@ from mixedlm_pt.design import without_terms
 from mixedlm_pt.errors import ArgumentError, DataError, unknown_name
 from mixedlm_pt.fit import Fit, refitted
 from mixedlm_pt.formula import Terms, deparse, parse_formula
-from mixedlm_pt.inference.likelihood import CRITERIA, require_likelihood
+from mixedlm_pt.inference.likelihood import CRITERIA, require_maximum
 from mixedlm_pt.inference.likelihood_ratio import SHORTFALL, chi_square_tail
 from mixedlm_pt.inference.nesting import spans
 from mixedlm_pt.result_table import ResultTable
@@ -74,7 +74,7 @@ def drop1(
     ---
     Signif. codes:  0 ‘***’ 0.001 ‘**’ 0.01 ‘*’ 0.05 ‘.’ 0.1 ‘ ’ 1
     """  # noqa: RUF002
-    require_likelihood(fit, "drop1()")
+    require_maximum(fit, "drop1()")
     one_of("test", test, TESTS)
     one_of("criterion", criterion, CRITERIA)
     if finite_number("k", k) != 2.0 and criterion != "AIC":

@@ -1,7 +1,7 @@
 """What is changed in the rows to compare predictions: levels, steps, infinitesimal steps."""
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from itertools import combinations, pairwise
 from typing import Any
 
@@ -11,11 +11,12 @@ import pandas as pd
 from mixedlm_pt._typing import FloatArray
 from mixedlm_pt.design.levels import level_label
 from mixedlm_pt.errors import ArgumentError, unknown_name
-from mixedlm_pt.interpretation.estimates import Estimates, weighted_sum
+from mixedlm_pt.interpretation.estimates import Comparing
 from mixedlm_pt.interpretation.predictors import Predictor
 from mixedlm_pt.interpretation.stencil import DERIVATIVE, step_of
 
-type Combine = Callable[[Sequence[Estimates]], Estimates]
+# Of `Estimates`, or of whatever else can be compared, averaged and summed as these.
+type Combine = Callable[[Sequence[Any]], Any]
 
 FACTOR_WAYS = ("reference", "pairwise", "sequential")
 NUMERIC_WAYS = ("sd", "2sd", "iqr", "minmax")
@@ -36,14 +37,13 @@ class Comparison:
     """
 
     label: str
-    function: Callable[[FloatArray, FloatArray], tuple[FloatArray, FloatArray, FloatArray]]
+    function: Comparing
     null: float = 0.0
 
-    def __call__(self, points: Sequence[Estimates]) -> Estimates:
+    def __call__(self, points: Sequence[Any]) -> Any:
         """The comparison of two sets of predictions, higher level first."""
         hi, lo = points
-        value, d_hi, d_lo = self.function(hi.values, lo.values)
-        return replace(hi, values=value, J=d_hi[:, None] * hi.J + d_lo[:, None] * lo.J)
+        return hi.compared(lo, self.function)
 
 
 def log_odds(hi: FloatArray, lo: FloatArray) -> tuple[FloatArray, FloatArray, FloatArray]:
@@ -177,8 +177,8 @@ def slope_change(predictor: Predictor, rows: pd.DataFrame) -> Change:
     step, x = step_of(predictor), rows[predictor.name].astype(np.float64)
     weights = [weight / step for _, weight in DERIVATIVE]
 
-    def combine(points: Sequence[Estimates]) -> Estimates:
-        return weighted_sum(points, weights)
+    def combine(points: Sequence[Any]) -> Any:
+        return points[0].weighted_sum(points, weights)
 
     return Change(predictor.name, "dY/dX", tuple(x + s * step for s, _ in DERIVATIVE), combine)
 

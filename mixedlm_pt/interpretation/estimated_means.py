@@ -11,12 +11,7 @@ from mixedlm_pt.inference.estimates import Covariance
 from mixedlm_pt.interpretation import contrasts
 from mixedlm_pt.interpretation.back_transform import BackTransform, back_transform
 from mixedlm_pt.interpretation.contrasts import TYPES
-from mixedlm_pt.interpretation.estimates import (
-    Estimates,
-    inestimable_note,
-    linear_predictor,
-    weighted_sum,
-)
+from mixedlm_pt.interpretation.estimates import Estimates, inestimable_note, linear_predictor
 from mixedlm_pt.interpretation.means import Means, means_table
 from mixedlm_pt.interpretation.predictors import chosen_predictor
 from mixedlm_pt.interpretation.reference_grid import (
@@ -205,7 +200,9 @@ def emtrends(
         linear_predictor(fit, grid.rows.assign(**{var: grid.rows[var] + shift * step}), vcov=vcov)
         for shift, _ in DERIVATIVE
     ]
-    slopes = weighted_sum(shifted, [weight / step for _, weight in DERIVATIVE]).combined(W)
+    slopes = Estimates.weighted_sum(shifted, [weight / step for _, weight in DERIVATIVE]).combined(
+        W
+    )
     name = f"{var}.trend"
     return EstimatedMeans(
         (f"Slopes of {var}, link scale", f" {fit.design.formula.strip()}"),

@@ -1,6 +1,6 @@
 """Functions of the coefficients with their derivatives: the delta method in one place."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -16,6 +16,9 @@ from mixedlm_pt.interpretation.predictors import OFFSET, source_rows
 from mixedlm_pt.prediction.joint_covariance import parameter_covariance
 from mixedlm_pt.prediction.marginal import averaged_mean
 from mixedlm_pt.prediction.random_part import random_part
+
+# (value, slope in the first, slope in the second) of two arrays of one shape.
+type Comparing = Callable[[FloatArray, FloatArray], tuple[FloatArray, FloatArray, FloatArray]]
 
 # A function of beta is estimable if it does not move along the directions that the data leave
 # open, up to the rounding error of their basis.
@@ -87,6 +90,20 @@ class Estimates:
         """A function of each, given its values and derivatives, shape (m,) each."""
         return replace(self, values=values, J=slopes[:, None] * self.J)
 
+    def compared(self, other: "Estimates", function: Comparing) -> "Estimates":
+        """A function of each pair, given its values and its slopes in both."""
+        value, slope, other_slope = function(self.values, other.values)
+        J = slope[:, None] * self.J + other_slope[:, None] * other.J
+        return replace(self, values=value, J=J)
+
+    @classmethod
+    def weighted_sum(cls, parts: Sequence["Estimates"], weights: Sequence[float]) -> "Estimates":
+        """Sum of functions of the same parameters with weights."""
+        pairs = list(zip(parts, weights, strict=True))
+        values: FloatArray = np.sum([weight * part.values for part, weight in pairs], axis=0)
+        J: FloatArray = np.sum([weight * part.J for part, weight in pairs], axis=0)
+        return replace(parts[0], values=values, J=J)
+
     def averaged(self, codes: IntArray, n_groups: int) -> "Estimates":
         """Means over groups of functions; ``codes`` (m,) number the groups."""
         sizes = np.bincount(codes, minlength=n_groups)
@@ -102,14 +119,6 @@ def stacked(parts: Sequence[Estimates]) -> Estimates:
     """Functions of the same parameters, one set after the other."""
     values, J = [part.values for part in parts], [part.J for part in parts]
     return replace(parts[0], values=np.concatenate(values), J=np.concatenate(J))
-
-
-def weighted_sum(parts: Sequence[Estimates], weights: Sequence[float]) -> Estimates:
-    """Sum of functions of the same parameters with weights."""
-    pairs = list(zip(parts, weights, strict=True))
-    values: FloatArray = np.sum([weight * part.values for part, weight in pairs], axis=0)
-    J: FloatArray = np.sum([weight * part.J for part, weight in pairs], axis=0)
-    return replace(parts[0], values=values, J=J)
 
 
 def inestimable_note(fit: Fit) -> str:

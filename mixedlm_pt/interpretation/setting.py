@@ -78,7 +78,8 @@ class Setting:
         points = [
             self.estimates(self.rows.assign(**{change.term: column})) for column in change.columns
         ]
-        return change.combine(points)
+        found: Estimates = change.combine(points)
+        return found
 
 
 def prepared(

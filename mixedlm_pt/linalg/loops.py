@@ -3,7 +3,6 @@
 from collections.abc import Callable
 from ctypes import CFUNCTYPE, c_double, c_int64, c_void_p
 from functools import cached_property
-from itertools import count
 from types import FunctionType
 from typing import Any
 
@@ -17,8 +16,6 @@ from mixedlm_pt.linalg.translation import FLOAT, INT, ArgumentType, ArrayType, T
 # over the few columns of a term; but not for arrays of less than MANY rows, where that is no gain.
 SMALL, MANY = 4, 32
 C_TYPES: dict[Any, Any] = {INT: c_int64, FLOAT: c_double}
-
-_counter = count()
 
 
 class Loop[**Arguments, Value]:
@@ -67,14 +64,14 @@ class Loop[**Arguments, Value]:
 
 def compile_loops(function: FunctionType, key: tuple[Any, ...]) -> Callable[..., Any]:
     """Machine code of a function of loops for arguments of these types."""
-    name = f"{function.__module__}.{function.__name__}.{next(_counter)}"
+    name = function.__name__
     module = ir.Module(name)
     kinds = [argument_type(part) for part in key]
     code = Translation(module, function, kinds, name, source_of).code
     signature = code.function_type
     arguments = [C_TYPES.get(t, c_void_p) for t in signature.args]
     prototype = CFUNCTYPE(C_TYPES.get(signature.return_type), *arguments)
-    return prototype(machine_code(str(module), name))
+    return prototype(*machine_code(str(module), name))
 
 
 def argument_type(part: Any) -> ArgumentType:

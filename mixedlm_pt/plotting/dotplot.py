@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from mixedlm_pt.bayes.posterior_tables import PosteriorEffects
 from mixedlm_pt.fit import Fit
 from mixedlm_pt.plotting.effects_panels import EffectPanel, effect_panels, orders, percent
 from mixedlm_pt.plotting.style import BLUE, GREY, look, panels, reference_line
@@ -36,12 +37,12 @@ def dotplot(
     Parameters
     ----------
     fit : Fit or RandomEffects
-        A fit, or what `ranef` returns.
+        A fit, or what `ranef` returns, also that of a posterior.
     group : str or sequence of str, optional
         Grouping factors to show; default all.
     level : float
         Of the intervals: mode plus and minus a normal quantile times its conditional sd, given the
-        estimates of all parameters.
+        estimates of all parameters; of posterior means equal-tailed credible limits.
     ax : Axes, optional
         For a single panel.
     size : (float, float), optional
@@ -65,7 +66,8 @@ def dotplot(
         for i, (panel, axis) in enumerate(zip(shown, axes, strict=True)):
             is_first = i == 0 or shown[i - 1].group != panel.group
             draw_modes(axis, panel, order[panel.group].to_numpy(), is_first)
-        label = f"Conditional mode and {percent(level)} interval"
+        what = "Posterior mean" if isinstance(fit, PosteriorEffects) else "Conditional mode"
+        label = f"{what} and {percent(level)} interval"
         if ax is None and len(shown) > 1:
             figure.supxlabel(label, fontsize="medium")
         else:
@@ -86,7 +88,7 @@ def default_size(shown: Sequence[EffectPanel]) -> tuple[float, float]:
 def draw_modes(ax: Axes, panel: EffectPanel, order: np.ndarray, is_first: bool) -> None:
     """One panel; the levels are named at the first panel of their group."""
     n = len(order)
-    mode, half = panel.mode[order], panel.half_width[order]
+    mode, lower, upper = panel.mode[order], panel.lower[order], panel.upper[order]
     place = np.arange(n)
     strong = panel.excludes_zero[order]
     width = 1.3 if n <= MAX_NAMED else 0.7
@@ -94,8 +96,8 @@ def draw_modes(ax: Axes, panel: EffectPanel, order: np.ndarray, is_first: bool) 
     for subset, colour in ((~strong, GREY), (strong, BLUE)):
         ax.hlines(
             place[subset],
-            (mode - half)[subset],
-            (mode + half)[subset],
+            lower[subset],
+            upper[subset],
             colors=colour,
             linewidths=width,
             alpha=1.0 if n <= MAX_NAMED else 0.6,

@@ -8,6 +8,8 @@ import pandas as pd
 
 from mixedlm_pt._typing import FloatArray
 from mixedlm_pt.arguments import names_of, one_of
+from mixedlm_pt.bayes.credible import credible_limits
+from mixedlm_pt.bayes.posterior_tables import PosteriorEffects
 from mixedlm_pt.errors import ArgumentError
 from mixedlm_pt.fit import Fit
 from mixedlm_pt.limits import normal_quantile
@@ -22,20 +24,21 @@ class EffectPanel:
     ----------
     group, term : str
     levels : list of str
-    mode, half_width : arrays, shape (n_levels,)
-        Conditional modes, and half the width of their intervals.
+    mode, lower, upper : arrays, shape (n_levels,)
+        Conditional modes or posterior means, and the limits of their intervals.
     """
 
     group: str
     term: str
     levels: list[str]
     mode: FloatArray
-    half_width: FloatArray
+    lower: FloatArray
+    upper: FloatArray
 
     @property
     def excludes_zero(self) -> np.ndarray:
         """Levels whose interval does not contain zero."""
-        return np.abs(self.mode) > self.half_width
+        return (self.lower > 0.0) | (self.upper < 0.0)
 
     @property
     def title(self) -> str:
@@ -64,17 +67,18 @@ def effect_panels(
     chosen = list(modes) if group is None else names_of("group", group)
     for name in chosen:
         one_of("group", name, modes)
-    return [
-        EffectPanel(
-            name,
-            str(term),
-            [str(label) for label in modes[name].index],
-            modes[name][term].to_numpy(np.float64),
-            z * np.asarray(modes.se[name][term], np.float64),
-        )
-        for name in chosen
-        for term in modes[name].columns
-    ]
+    found = []
+    for name in chosen:
+        labels = [str(label) for label in modes[name].index]
+        for k, term in enumerate(modes[name].columns):
+            mode = modes[name][term].to_numpy(np.float64)
+            if isinstance(modes, PosteriorEffects):
+                lower, upper = credible_limits(modes.draws[name][:, k], level)
+            else:
+                half = z * np.asarray(modes.se[name][term], np.float64)
+                lower, upper = mode - half, mode + half
+            found.append(EffectPanel(name, str(term), labels, mode, lower, upper))
+    return found
 
 
 def percent(level: float) -> str:

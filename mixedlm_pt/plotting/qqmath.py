@@ -75,12 +75,10 @@ def qqmath(
 def draw_quantiles(ax: Axes, panel: EffectPanel) -> None:
     """One panel."""
     order = np.argsort(panel.mode, kind="stable")
-    mode, half = panel.mode[order], panel.half_width[order]
+    mode, lower, upper = panel.mode[order], panel.lower[order], panel.upper[order]
     n = len(mode)
     x = normal_quantiles(n)
-    ax.vlines(
-        x, mode - half, mode + half, colors=BLUE, linewidths=0.9, alpha=0.6 if n <= 80 else 0.25
-    )
+    ax.vlines(x, lower, upper, colors=BLUE, linewidths=0.9, alpha=0.6 if n <= 80 else 0.25)
     ax.scatter(x, mode, s=14.0 if n <= 80 else 6.0, color=BLUE, linewidths=0.0, zorder=3)
     quartile_line(ax, x, mode)
     ax.set_title(panel.title)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
@@ -72,6 +72,7 @@ def panels(
     *,
     size: tuple[float, float] | None = None,
     ax: Axes | None = None,
+    widths: Sequence[float] | None = None,
 ) -> tuple[Figure, list[Axes]]:
     """A figure and its axes row by row, or the axes given.
 
@@ -82,6 +83,8 @@ def panels(
         Width and height of the figure in inches.
     ax : Axes, optional
         Where to draw instead, for a plot of one panel.
+    widths : sequence of float, optional
+        Relative widths of the columns.
 
     Raises
     ------
@@ -107,6 +110,7 @@ def panels(
         figsize=size or (4.2 * n_cols, 3.4 * n_rows),
         layout="constrained",
         squeeze=False,
+        width_ratios=widths,
     )
     return figure, list(axes.ravel())
 

@@ -10,6 +10,7 @@ import pandas as pd
 from mixedlm_pt._typing import FloatArray
 from mixedlm_pt.arguments import one_of, positive_integer, probability
 from mixedlm_pt.design import Design, NewDesign, new_design, term_positions
+from mixedlm_pt.design.frame import RowArgument
 from mixedlm_pt.errors import ArgumentError
 from mixedlm_pt.fit import Fit
 from mixedlm_pt.prediction.intervals import PredictiveDistribution, confidence_limits, mean_limits
@@ -53,8 +54,8 @@ def predict(
     interval: str | None = None,
     level: float = 0.95,
     *,
-    weights: str | Sequence[float] | FloatArray | None = None,
-    offset: str | Sequence[float] | FloatArray | None = None,
+    weights: RowArgument = None,
+    offset: RowArgument = None,
     nsim: int = 1000,
     seed: int | None = None,
 ) -> FloatArray | pd.DataFrame:
@@ -129,26 +130,17 @@ def predict(
     1  0.057   0.023  0.026  0.123
     """
     one_of("type", type, TYPES)
-    if newdata is None and not (weights is None and offset is None):
-        raise ArgumentError("weights and offset belong to newdata; without it they are the fit's.")
     if interval is not None:
         check_interval(interval, type, level, nsim)
-    is_marginal = asks_for_average(re_form)
-    held = () if is_marginal else chosen_terms(fit.design, re_form)
-    others = tuple(t for t in range(len(fit.design.terms)) if t not in held)
-    drawn = others if is_marginal or interval == "prediction" else ()
-    design: Design | NewDesign = fit.design
-    if newdata is not None:
-        design = new_design(
-            fit.design,
-            newdata,
-            terms=(*held, *drawn),
-            drawn=drawn,
-            allow_new_levels=allow_new_levels,
-            require_trials=interval == "prediction",
-            weights=weights,
-            offset=offset,
-        )
+    design, held, drawn, is_marginal = rows_to_predict(
+        fit,
+        newdata,
+        re_form,
+        allow_new_levels,
+        is_observed=interval == "prediction",
+        weights=weights,
+        offset=offset,
+    )
     index = design.padded_index if isinstance(design, Design) else design.full_index
     if not se_fit and interval is None:
         return design.pad(point_predictions(fit, design, held, is_marginal, type))
@@ -168,6 +160,60 @@ def predict(
     if interval is not None:
         columns |= {"lower": limits[0], "upper": limits[1]}
     return pd.DataFrame({name: design.pad(column) for name, column in columns.items()}, index=index)
+
+
+def rows_to_predict(
+    fit: Fit,
+    newdata: Any,
+    re_form: str | None,
+    allow_new_levels: bool,
+    *,
+    is_observed: bool,
+    weights: RowArgument = None,
+    offset: RowArgument = None,
+) -> tuple[Design | NewDesign, tuple[int, ...], tuple[int, ...], bool]:
+    """The rows that the arguments of `predict` ask for, and what to do with the random effects.
+
+    Parameters
+    ----------
+    fit, newdata, re_form, allow_new_levels, weights, offset
+        As in `predict`.
+    is_observed : bool
+        Whether new observations are wanted, which need trials and all random effects.
+
+    Returns
+    -------
+    design : Design or NewDesign
+    held, drawn : tuple of int
+        Positions of the terms whose effects are those of the fit, and of those that are drawn anew
+        or averaged over.
+    is_marginal : bool
+        Whether the mean is averaged over all random effects.
+
+    Raises
+    ------
+    ArgumentError, FormulaError, ColumnNotFoundError, DataError
+        As `predict`.
+    """
+    if newdata is None and not (weights is None and offset is None):
+        raise ArgumentError("weights and offset belong to newdata; without it they are the fit's.")
+    is_marginal = asks_for_average(re_form)
+    held = () if is_marginal else chosen_terms(fit.design, re_form)
+    others = tuple(t for t in range(len(fit.design.terms)) if t not in held)
+    drawn = others if is_marginal or is_observed else ()
+    if newdata is None:
+        return fit.design, held, drawn, is_marginal
+    design = new_design(
+        fit.design,
+        newdata,
+        terms=(*held, *drawn),
+        drawn=drawn,
+        allow_new_levels=allow_new_levels,
+        require_trials=is_observed,
+        weights=weights,
+        offset=offset,
+    )
+    return design, held, drawn, is_marginal
 
 
 def check_interval(interval: str, type: str, level: float, nsim: int) -> None:

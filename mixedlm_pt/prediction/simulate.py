@@ -10,13 +10,13 @@ from mixedlm_pt._typing import FloatArray
 from mixedlm_pt.arguments import positive_integer
 from mixedlm_pt.design import Design, NewDesign, new_design, term_positions
 from mixedlm_pt.fit import Fit
-from mixedlm_pt.tasks import spawn_seeds
+from mixedlm_pt.tasks import Seed, spawn_seeds
 
 
 def simulate(
     fit: Fit,
     nsim: int = 1,
-    seed: int | None = None,
+    seed: Seed = None,
     re_form: str | None = "NA",
     newdata: Any = None,
     allow_new_levels: bool = False,

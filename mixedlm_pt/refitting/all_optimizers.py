@@ -32,10 +32,10 @@ class AllFit[AnyFit: Fit](Printed):
     fits : mapping
         Optimiser to fit.
     table : DataFrame, one row an optimiser, the best log-likelihood first
-        ``logLik``; ``gap`` to the best one; ``max_diff``, the largest distance of a parameter from
-        the best fit's in the standard errors of that fit; ``evaluations`` of the criterion, without
-        those of the information; ``time`` in seconds; ``ok``, what `checkConv` says; and the
-        ``message`` of the optimiser, or why it failed.
+        ``logLik``; ``gap`` to the best one, in log-likelihood plus log prior; ``max_diff``, the
+        largest distance of a parameter from the best fit's in the standard errors of that fit;
+        ``evaluations`` of the criterion, without those of the information; ``time`` in seconds;
+        ``ok``, what `checkConv` says; and the ``message`` of the optimiser, or why it failed.
     estimates : DataFrame
         All parameters on the scales of `confint`, one row an optimiser.
     asked : int
@@ -163,13 +163,14 @@ def allFit[AnyFit: Fit](
         raise EstimationError(f"every optimiser failed. {reasons}")
     estimates = pd.DataFrame({name: natural_parameters(found) for name, found in fits.items()}).T
     loglik = pd.Series({name: found.estimate.loglik for name, found in fits.items()})
-    best = str(loglik.idxmax())
+    value = pd.Series({name: found.estimate.value for name, found in fits.items()})
+    best = str(value.idxmax())
     distance = (estimates - estimates.loc[best]).abs() / natural_standard_errors(fits[best])
     evaluations = {name: found.outcome.n_evaluations for name, found in fits.items()}
     table = pd.DataFrame(
         {
             "logLik": loglik,
-            "gap": loglik[best] - loglik,
+            "gap": value[best] - value,
             "max_diff": distance.max(axis=1).fillna(0.0),
             "evaluations": pd.Series(evaluations, dtype="Int64"),
             "time": pd.Series({name: result.seconds for name, result in results.items()}),
@@ -177,7 +178,7 @@ def allFit[AnyFit: Fit](
             "message": pd.Series({name: result.message for name, result in results.items()}),
         },
         index=pd.Index(list(results)),
-    ).sort_values("logLik", ascending=False, kind="stable")
+    ).sort_values("gap", kind="stable")
     return AllFit(fits, table, estimates.reindex(table.index), len(chosen))
 
 

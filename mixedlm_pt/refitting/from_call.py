@@ -16,11 +16,15 @@ from mixedlm_pt.families import make_family
 from mixedlm_pt.fit import Call, Fit
 from mixedlm_pt.formula import parse_formula, update_formula
 from mixedlm_pt.model import GLMM
+from mixedlm_pt.on_demand import function_on_demand
 from mixedlm_pt.refitting.evaluation_display import EvaluationDisplay
 
 MAX_NODES = 100
 # Arguments of one run, which are not part of the call.
 RUN = ("start", "verbose")
+
+# The vocabulary of priors stands above this layer, and takes a second to import.
+make_penalty = function_on_demand("mixedlm_pt.bayes.penalty", "make_penalty")
 
 type StartingValues = Mapping[str, Any] | Fit | None
 
@@ -31,6 +35,7 @@ def fit_call[AnyFit: Fit](
     *,
     start: StartingValues = None,
     verbose: int | None = None,
+    model: GLMM | None = None,
 ) -> AnyFit:
     """The fit that a call describes, without warnings of its convergence.
 
@@ -42,6 +47,8 @@ def fit_call[AnyFit: Fit](
     call : Call
     start, verbose
         As in `glmer`.
+    model : GLMM, optional
+        What `described_model` made of the call, if it is at hand.
 
     Raises
     ------
@@ -50,12 +57,10 @@ def fit_call[AnyFit: Fit](
     """
     given = dict(call.arguments)
     given["control"] = control = checked_control(given["control"])
-    given["family"] = family = make_family(given["family"])
-    names = ("weights", "offset", "na_action", "contrasts")
-    design = build_design(call.formula, call.data, family, **{name: given[name] for name in names})
-    algebra = None if control.structure == "auto" else control.structure
-    model = GLMM(design, family, algebra=algebra, n_probes=control.n_probes)
+    model = described_model(call) if model is None else model
+    given["family"] = model.family
     approximation = Approximation(checked_nodes(given["nAGQ"], model), control.laplace_weights)
+    penalty = None if given["priors"] is None else make_penalty(model, given["priors"])
     with EvaluationDisplay(verbose) as display:
         estimate = fit_model(
             model,
@@ -64,6 +69,7 @@ def fit_call[AnyFit: Fit](
             start=starting_vector(start, model),
             backend=given["backend"],
             progress=display,
+            penalty=penalty,
         )
     return make(
         model=model,
@@ -73,7 +79,24 @@ def fit_call[AnyFit: Fit](
         estimate=estimate,
         call=Call(call.formula, call.data, given),
         messages=(),
+        penalty=penalty,
     )
+
+
+def described_model(call: Call) -> GLMM:
+    """The model that a call describes, unfitted.
+
+    Raises
+    ------
+    MixedlmError
+        As `glmer`.
+    """
+    given = call.arguments
+    control, family = checked_control(given["control"]), make_family(given["family"])
+    arguments = {name: given[name] for name in ("weights", "offset", "na_action", "contrasts")}
+    design = build_design(call.formula, call.data, family, **arguments)
+    algebra = None if control.structure == "auto" else control.structure
+    return GLMM(design, family, algebra=algebra, n_probes=control.n_probes)
 
 
 def checked_control(control: object) -> GlmerControl:

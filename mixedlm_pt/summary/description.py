@@ -23,7 +23,7 @@ class Description:
         Empty without prior weights.
     n : int
         Number of rows used.
-    dispersion, dropped : str
+    dispersion, dropped, priors : str
         Empty where there is nothing to say.
     optimizer : str
     """
@@ -37,6 +37,7 @@ class Description:
     dispersion: str
     dropped: str
     optimizer: str
+    priors: str = ""
 
 
 def describe(fit: Fit) -> Description:
@@ -55,14 +56,17 @@ def describe(fit: Fit) -> Description:
         dispersion=dispersion(fit),
         dropped=", ".join(design.dropped),
         optimizer=f"{outcome.optimizer}, {n} evaluation{'' if n == 1 else 's'}",
+        priors="" if fit.penalty is None else fit.penalty.in_words(fit.model),
     )
 
 
 def method(fit: Fit) -> str:
     """What was maximised and how the random effects were integrated out."""
-    criterion = "likelihood" if fit.family.has_likelihood else "quasi-likelihood"
+    criterion = "maximum likelihood" if fit.family.has_likelihood else "maximum quasi-likelihood"
+    if fit.priors is not None:
+        criterion = f"penalised {criterion}"
     if not fit.model.q:
-        return f"Generalized linear model fit by maximum {criterion}"
+        return f"Generalized linear model fit by {criterion}"
     nAGQ = fit.approximation.nAGQ
     integral = (
         "Laplace Approximation"
@@ -73,7 +77,7 @@ def method(fit: Fit) -> str:
         integral += ", expected information"
     if fit.estimate.loglik_se:
         integral += f", {estimated(fit)}"
-    return f"Generalized linear mixed model fit by maximum {criterion} ({integral})"
+    return f"Generalized linear mixed model fit by {criterion} ({integral})"
 
 
 def estimated(fit: Fit) -> str:

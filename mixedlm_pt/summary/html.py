@@ -40,7 +40,8 @@ def summary_html(summary: Summary) -> str:
         parts.append(html_table(list(summary.criteria.index), [values], (), row_headers=False))
     dropped = description.dropped and f"Dropped (others determine them): {description.dropped}"
     ended = convergence_line(description, convergence)
-    lines = [description.dispersion, ratio_line(summary), dropped, ended]
+    priors = description.priors and f"Priors: {description.priors}"
+    lines = [priors, description.dispersion, ratio_line(summary), dropped, ended]
     parts.append(paragraphs([*lines, *convergence.messages]))
     return f'<div class="mixedlm-pt">{"".join(parts)}</div>'
 

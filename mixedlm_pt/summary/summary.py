@@ -131,10 +131,13 @@ def coefficient_correlation(fit: Fit, V: FloatArray) -> pd.DataFrame:
 
 
 def criteria(fit: Fit) -> pd.Series | None:
-    """The information criteria, None where there is no likelihood."""
+    """The information criteria, None where there is no likelihood; what a penalised fit has."""
     if not fit.family.has_likelihood:
         return None
     loglik = fit.estimate.loglik
+    if fit.priors is not None:
+        parts = {"logLik": loglik, "log prior": fit.estimate.log_prior, "sum": fit.estimate.value}
+        return pd.Series({**parts, "df.resid": float(df_residual(fit))})
     return pd.Series(
         {
             "AIC": AIC(fit),

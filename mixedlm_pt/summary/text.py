@@ -89,6 +89,9 @@ def heading(description: Description) -> str:
     ]
     if description.weights:
         lines.append(f"Weights: {description.weights}")
+    if description.priors:
+        priors = f" Priors: {description.priors}"
+        lines.append(textwrap.fill(priors, WIDTH, subsequent_indent="         "))
     return "\n".join(lines)
 
 

@@ -198,17 +198,19 @@ def glance(fit: Fit) -> pd.DataFrame:
     Returns
     -------
     DataFrame, one row
-        nobs, sigma (1 without a scale), logLik, AIC, BIC (missing for quasi-families), deviance
-        (conditional on the random effects, as R's), df_residual, npar.
+        nobs, sigma (1 without a scale), logLik, AIC, BIC (missing for quasi-families, the
+        criteria also for fits with priors), deviance (conditional on the random effects, as R's),
+        df_residual, npar.
     """
     has_likelihood = fit.family.has_likelihood
+    has_maximum = has_likelihood and fit.priors is None
     return pd.DataFrame(
         {
             "nobs": [fit.n_obs],
             "sigma": [fit.sigma],
             "logLik": [fit.estimate.loglik if has_likelihood else np.nan],
-            "AIC": [AIC(fit) if has_likelihood else np.nan],
-            "BIC": [BIC(fit) if has_likelihood else np.nan],
+            "AIC": [AIC(fit) if has_maximum else np.nan],
+            "BIC": [BIC(fit) if has_maximum else np.nan],
             "deviance": [deviance(fit)],
             "df_residual": [df_residual(fit)],
             "npar": [fit.n_par],

@@ -10,26 +10,44 @@ from rich.console import Console
 import mixedlm_pt as mlm
 from mixedlm_pt import demo
 
-NOTEBOOK = Path(__file__).parents[2] / "notebooks" / "cbpp.ipynb"
+NOTEBOOKS = Path(__file__).parents[2] / "notebooks"
 
 
-def cells():
-    return json.loads(NOTEBOOK.read_text())["cells"]
+def code_cells(name):
+    cells = json.loads((NOTEBOOKS / name).read_text())["cells"]
+    return [cell for cell in cells if cell["cell_type"] == "code"]
 
 
-def test_the_notebook_is_committed_without_outputs():
-    code = [cell for cell in cells() if cell["cell_type"] == "code"]
-    assert code
-    assert not any(cell["outputs"] or cell["execution_count"] for cell in code)
+def executed(name):
+    names = {}
+    for cell in code_cells(name):
+        exec("".join(cell["source"]), names)  # noqa: S102
+    return names
+
+
+@pytest.mark.parametrize("name", ["cbpp.ipynb", "posterior.ipynb"])
+def test_notebooks_are_committed_without_outputs(name):
+    assert code_cells(name)
+    assert not any(cell["outputs"] or cell["execution_count"] for cell in code_cells(name))
+
+
+def test_glmer_posterior_and_comparison_take_twenty_lines():
+    lines = [line for cell in code_cells("posterior.ipynb") for line in cell["source"]]
+    assert sum(bool(line.strip()) for line in lines) <= 20
 
 
 @pytest.mark.slow
 @pytest.mark.filterwarnings("default")
-def test_the_notebook_runs():
-    names = {}
-    for cell in cells():
-        if cell["cell_type"] == "code":
-            exec("".join(cell["source"]), names)  # noqa: S102
+def test_the_notebook_of_the_posterior_runs():
+    names = executed("posterior.ipynb")
+    # The slope of urban varies by district: its sd lies far from zero.
+    assert names["posterior"].confint().loc["sd_urbanY|district"].min() > 0.2
+
+
+@pytest.mark.slow
+@pytest.mark.filterwarnings("default")
+def test_the_notebook_of_cbpp_runs():
+    names = executed("cbpp.ipynb")
     shifts = names["shifts"].loc["sd_(Intercept)|herd"]
     assert shifts["shift"] > 0.2
     assert shifts["shift_prior"] < 0.0

@@ -1,21 +1,24 @@
 import numpy as np
 import pandas as pd
+import pymc as pm
 import pytest
 import scipy.stats as st
 
 import mixedlm_pt as mlm
 from mixedlm_pt.bayes import (
     LKJ,
+    Decov,
     Exponential,
     HalfNormal,
     Normal,
+    Relative,
     StudentT,
+    Uniform,
     default_priors,
     flat_priors,
     prior_summary,
 )
-from mixedlm_pt.bayes.distributions import Prior
-from mixedlm_pt.bayes.priors import make_priors
+from mixedlm_pt.bayes.prior_choice import make_priors
 from mixedlm_pt.compile.backends import NUMPY
 from mixedlm_pt.design import build_design
 from mixedlm_pt.errors import ArgumentError
@@ -121,6 +124,65 @@ def test_changes_apply_in_order_and_leave_the_rest(cbpp):
     assert priors.sds == ((HalfNormal(0.5),),)
 
 
+def test_one_effect_of_a_group_can_have_its_own_prior(contraception):
+    changes = {"sd_district[urbanY]": HalfNormal(0.5)}
+    assert make_priors(contraception, changes).sds == ((Exponential(1.0), HalfNormal(0.5)),)
+    joint = {"preset": "rstanarm", **changes}
+    with pytest.raises(
+        ArgumentError, match=r"'sd_district\[urbanY\]' shares the joint prior decov"
+    ):
+        make_priors(contraception, joint)
+    first = {"preset": "rstanarm", "sd_district": Exponential(2.0), **changes}
+    assert make_priors(contraception, first).sds == ((Exponential(2.0), HalfNormal(0.5)),)
+
+
+def test_a_joint_prior_takes_the_size_of_every_term(contraception):
+    data = mlm.load_contraception()
+    both = model("use ~ age + (urban | district) + (1 | livch)", data, "binomial")
+    assert make_priors(both, {"sd": Decov(2.0)}).sds == (
+        (Decov(2.0, n_effects=2), Decov(2.0, n_effects=2)),
+        (Decov(2.0, n_effects=1),),
+    )
+
+
+def test_a_distribution_of_pymc_is_a_prior_with_its_support(cbpp):
+    priors = make_priors(
+        cbpp,
+        {
+            "period2": pm.AsymmetricLaplace.dist(b=1.0, kappa=1.5, mu=0.5),
+            "period3": pm.Triangular.dist(lower=-2.0, c=0.0, upper=1.0),
+            "sd": pm.Truncated.dist(pm.Normal.dist(0.5, 1.0), lower=0.0),
+        },
+    )
+    supports = [prior.support for prior in priors.coefficients[1:3]]
+    assert supports == [(-np.inf, np.inf), (-2.0, 1.0)]
+    assert priors.sds[0][0].support == (0.0, np.inf)
+    truncated = st.truncnorm(-0.5, np.inf, 0.5, 1.0)
+    assert priors.sds[0][0].logp(0.7).eval(mode=NUMPY) == pytest.approx(truncated.logpdf(0.7))
+    triangle = st.triang(2.0 / 3.0, -2.0, 3.0)
+    assert priors.coefficients[2].logp(-0.7).eval(mode=NUMPY) == pytest.approx(
+        triangle.logpdf(-0.7)
+    )
+    rows = prior_summary(cbpp, priors).rows
+    assert rows[1] == ("Coefficients", "period2", "pm.AsymmetricLaplace(1, 1.5, 0.5)")
+    assert rows[4][2] == "pm.TruncatedNormal(0.5, 1, 0, inf)"
+
+
+def test_a_variable_of_a_model_is_no_prior(cbpp):
+    with pm.Model():
+        named = pm.Normal("x")
+    with pytest.raises(ArgumentError, match="give a distribution that belongs to no model"):
+        make_priors(cbpp, {"period2": named})
+
+
+def test_the_summary_says_what_is_relative_to_the_dispersion():
+    data = table()
+    text = str(prior_summary(model("y ~ x + (x | g)", data, Gaussian()), "rstanarm"))
+    joint = "decov(concentration = 1, shape = 1, scale = 1), times sigma"
+    assert f"  (Intercept)  ~ {joint}\n  x            ~ {joint}\n" in text
+    assert "decov: a joint prior of the standard deviations of a term" in text
+
+
 def test_correlations_can_be_changed_by_group(contraception):
     assert make_priors(contraception, {"corr_district": LKJ(2.0)}).correlations == (LKJ(2.0),)
     assert make_priors(contraception, {"corr": LKJ(4.0)}).correlations == (LKJ(4.0),)
@@ -129,7 +191,20 @@ def test_correlations_can_be_changed_by_group(contraception):
 @pytest.mark.parametrize(
     ("priors", "message"),
     [
-        ("weak", "unknown preset of priors 'weak'; known: default, flat"),
+        ("weak", "unknown preset of priors 'weak'; known: default, flat, rstanarm, brms, bambi"),
+        ({"preset": "brm"}, "unknown preset of priors 'brm'.*Did you mean 'brms'"),
+        (
+            {"sd_herd[period2]": Exponential(1.0)},
+            r"unknown parameter in priors 'sd_herd\[period2\]'; known: .*sd_herd\[\(Intercept\)\]",
+        ),
+        ({"sd": Uniform(-1.0, 1.0)}, "the prior of 'sd' is Uniform.*a distribution on positive"),
+        ({"sd": Relative(Exponential(1.0))}, "the family binomial has none to estimate"),
+        ({"sd": LKJ(1.0)}, "the prior of 'sd' is LKJ"),
+        ({"period2": LKJ(1.0)}, "the prior of 'period2' is LKJ"),
+        ({"sd": pm.Normal.dist(0.0, 1.0)}, r"'sd' is pm\.Normal\(0, 1\); .*positive numbers"),
+        ({"period2": pm.Gamma.dist(2.0, 1.0)}, r"'period2' is pm\.Gamma\(2, f\(\)\)|real line"),
+        ({"period2": pm.Poisson.dist(2.0)}, "a distribution of one real number"),
+        ({"period2": pm.VonMises.dist(0.0, 1.0)}, "neither on the real line nor on an interval"),
         (
             {"sd_hert": Exponential(1.0)},
             "unknown parameter in priors 'sd_hert'.*Did you mean 'sd_h",
@@ -144,33 +219,6 @@ def test_correlations_can_be_changed_by_group(contraception):
 def test_impossible_priors_are_refused(cbpp, priors, message):
     with pytest.raises(ArgumentError, match=message):
         make_priors(cbpp, priors)
-
-
-@pytest.mark.parametrize(
-    ("make", "message"),
-    [
-        (lambda: Normal(0.0, -1.0), "scale of Normal is -1.0; it must be a positive finite number"),
-        (lambda: Exponential(np.inf), "rate of Exponential is inf"),
-        (lambda: Normal("0", 1.0), "location of Normal is '0'; it must be a finite number"),
-    ],
-)
-def test_impossible_numbers_are_refused(make, message):
-    with pytest.raises(ArgumentError, match=message):
-        make()
-
-
-@pytest.mark.parametrize(
-    ("prior", "reference"),
-    [
-        (Normal(1.0, 2.0), st.norm(1.0, 2.0)),
-        (StudentT(3.0, 1.0, 2.0), st.t(3.0, 1.0, 2.0)),
-        (Exponential(0.5), st.expon(scale=2.0)),
-        (HalfNormal(1.5), st.halfnorm(scale=1.5)),
-    ],
-)
-def test_densities_are_scipy_s(prior, reference):
-    assert isinstance(prior, Prior)
-    assert prior.logp(0.7).eval(mode=NUMPY) == pytest.approx(reference.logpdf(0.7))
 
 
 def test_the_summary_speaks_rstanarm_s_language(cbpp):

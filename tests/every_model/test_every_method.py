@@ -20,6 +20,8 @@ SHORTEST_MESSAGE = 30
 BY_ROW = ["predict", "fitted", "residuals", "hatvalues", "cooks_distance", "weights"]
 # What there is no number for, by method and column.
 BLANK = {
+    # Minus infinity: the weights are all the same.
+    "check_laplace": ("k_hat",),
     "drop1": ("npar", "LRT", "Pr(Chi)"),
     "emmeans": ("df",),
     "emtrends": ("df",),

@@ -20,6 +20,7 @@ WITHOUT_NUMBERS = {
     "plot",
     "plot_diagnostics",
     "plot_effects",
+    "prior_summary",
     "qqmath",
     "to_pymc",
     *PRINTS,
