@@ -4,12 +4,19 @@ import argparse
 from collections.abc import Callable
 from pathlib import Path
 
+from benchmarks.agreement import PAIRS, agreement
+from benchmarks.bayes import OUT as BAYES
+from benchmarks.bayes import TIMED, bayes
+from benchmarks.calibration import OUT as CALIBRATION
+from benchmarks.calibration import STUDIES as CALIBRATED
+from benchmarks.calibration import TARGETS, calibration
 from benchmarks.coverage import STUDIES, coverage
-from benchmarks.engines import ENGINES
+from benchmarks.engines import ENGINES, ROOT
 from benchmarks.floor import floor
 from benchmarks.problems import PROBLEMS
 from benchmarks.results import results_file
 from benchmarks.run import run
+from benchmarks.samplers import SAMPLERS
 from benchmarks.table import DOCUMENT, write_document
 from benchmarks.verbs import verbs
 
@@ -19,6 +26,9 @@ COMMANDS: dict[str, Callable[..., str | None]] = {
     "table": write_document,
     "coverage": coverage,
     "verbs": verbs,
+    "bayes": bayes,
+    "agreement": agreement,
+    "calibration": calibration,
 }
 
 
@@ -58,6 +68,27 @@ def main() -> None:
     covering.add_argument("--out", type=Path, required=True, help="an interrupted run goes on here")
     timing = commands.add_parser("verbs", help="what is done with a fit, timed")
     timing.add_argument("--limit", type=float, default=300.0, help="seconds a process may take")
+    sampling = commands.add_parser("bayes", parents=[rivals], help="posteriors, timed")
+    sampling.add_argument("--problems", nargs="*", choices=TIMED, default=TIMED)
+    sampling.add_argument("--engines", nargs="+", choices=SAMPLERS, default=tuple(SAMPLERS))
+    sampling.add_argument("--draws", type=int, default=1000)
+    sampling.add_argument("--tune", type=int, default=1000)
+    sampling.add_argument("--limit", type=float, default=1800.0, help="seconds of a process")
+    sampling.add_argument("--out", type=Path, default=BAYES, help="results are merged into it")
+    sampling.add_argument("--document", type=Path, default=ROOT / "docs" / "bayes_benchmarks.md")
+    agreeing = commands.add_parser("agreement", parents=[rivals], help="posteriors, compared")
+    stored = {pair.problem for pair in PAIRS}
+    agreeing.add_argument("--remake", nargs="*", choices=stored, default=(), help="run the rivals")
+    agreeing.add_argument("--draws", type=int, default=4000, help="ours a chain")
+    agreeing.add_argument("--document", type=Path, default=ROOT / "docs" / "bayes_agreement.md")
+    calibrating = commands.add_parser("calibration", help="ranks of true values in posteriors")
+    calibrating.add_argument("--studies", nargs="+", choices=CALIBRATED, default=tuple(CALIBRATED))
+    calibrating.add_argument("--targets", nargs="+", choices=TARGETS, default=TARGETS)
+    calibrating.add_argument("--replicates", type=int, default=200)
+    calibrating.add_argument("--jobs", type=int, default=2)
+    calibrating.add_argument("--seed", type=int, default=1)
+    calibrating.add_argument("--out", type=Path, default=CALIBRATION, help="is continued")
+    calibrating.add_argument("--document", type=Path, default=ROOT / "docs" / "calibration.md")
     options = vars(parser.parse_args())
     command = options.pop("command")
     done = COMMANDS[command](**options)

@@ -24,6 +24,8 @@ class Engine:
     name : str
         What it is imported as.
     home : {"checkout", "rivals", "R"}
+    worker : str
+        Script in ``workers/``, without its suffix.
     max_nodes : int
         Of adaptive quadrature; 1 is the Laplace approximation.
     has_slopes : bool
@@ -36,6 +38,7 @@ class Engine:
 
     name: str
     home: str = "rivals"
+    worker: str = "fit"
     max_nodes: int = 25
     has_slopes: bool = True
     lacks: Mapping[str | None, str] = field(default_factory=dict)
@@ -47,7 +50,8 @@ class Engine:
         path = interpreter and shutil.which(interpreter)
         if not path:
             return None
-        worker = [str(WORKERS / "fit.R")] if self.home == "R" else ["-P", str(WORKERS / "fit.py")]
+        script = WORKERS / self.worker
+        worker = [f"{script}.R"] if self.home == "R" else ["-P", f"{script}.py"]
         return [str(Path(path).absolute()), *worker]
 
     def environment(self, caches: Path) -> Mapping[str, str]:
