@@ -25,6 +25,8 @@ from mixedlm_pt.model import GLMM
 # smaller standard deviation, correlations shrunk by this share towards zero, values of a bounded
 # parameter by this share towards the middle.
 INSIDE = 0.1
+# A shape above this many means of the response cannot be told from infinity.
+LARGE_SHAPE = 100.0
 
 
 @dataclass(frozen=True, eq=False)
@@ -138,8 +140,11 @@ class Coordinates:
         dispersion = Dispersion.of(model)
         if dispersion is not None:
             assert self.priors.dispersion is not None, "every estimated dispersion has a prior"
-            value = np.array([dispersion.from_phi(fit.phi)])
-            parts.append(unconstrained([self.priors.dispersion], value))
+            value = dispersion.from_phi(fit.phi)
+            if not model.family.phi_scales_variance:
+                # A shape at its limit; from this one on variances are Poisson's.
+                value = min(value, LARGE_SHAPE * max(float(fit.design.response.y.mean()), 1.0))
+            parts.append(unconstrained([self.priors.dispersion], np.array([value])))
         return np.concatenate(parts)
 
 

@@ -19,7 +19,7 @@ from mixedlm_pt.bayes.coordinates import Coordinates
 from mixedlm_pt.bayes.marginal import MarginalDensity
 from mixedlm_pt.bayes.pymc_model import join, term_columns
 from mixedlm_pt.bayes.whitening import Whitening
-from mixedlm_pt.compile.density_loop import density_loop
+from mixedlm_pt.compile import Approximation, compile_model
 from mixedlm_pt.compile.row_loop import FUNCTION
 from mixedlm_pt.compile.written_out import vector_function
 from mixedlm_pt.linalg.loops import source_of
@@ -77,11 +77,12 @@ class JointTarget:
             If the family or a prior needs a function for which there are no instructions.
         """
         model, coordinates = density.fit.model, density.coordinates
-        loop = density_loop(model.family)
-        small = small_functions(coordinates)
+        loop = compile_model(model, Approximation()).density_loop
+        (parameters, priors), (pullback, slopes) = small_functions(coordinates)
         whitening = Whitening.of(density)
         arrays = data_arrays(model, whitening)
         response = model.design.response
+        arrays |= {"numbers": priors, "slopes_numbers": slopes}
         arrays["columns"] = loop.columns(response.y, response.weights)
         shapes = scratch_shapes(model, coordinates)
         code = Entry(arrays, shapes)
@@ -89,7 +90,7 @@ class JointTarget:
         internal = loop.text.replace(
             f"define void {FUNCTION}(", f"define internal void {FUNCTION}("
         )
-        text = merged([str(code.module), internal, *small])
+        text = merged([str(code.module), internal, parameters, pullback])
         address, copy_address = machine_code(text, "joint_target", "copy")
         return cls(
             coordinates, whitening, address, copy_address, code.table(), tuple(arrays.values())
@@ -138,8 +139,8 @@ def n_parameters(model: GLMM) -> int:
     return model.p + sum(width**2 for width in factor_widths(model)) + 1
 
 
-def small_functions(coordinates: Coordinates) -> list[str]:
-    """Code of ``x -> (parameters, log prior of x)`` and of ``(x, slopes) -> slopes in x``."""
+def small_functions(coordinates: Coordinates) -> list[tuple[str, FloatArray]]:
+    """``x -> (parameters, log prior)`` and ``(x, slopes) -> slopes in x``: code and numbers."""
     parameters = parameter_vector(coordinates)
     log_prior: Scalar = coordinates.log_prior + coordinates.log_jacobian
     slopes = pt.vector("slopes", dtype="float64", shape=(n_parameters(coordinates.model),))
@@ -302,14 +303,15 @@ class Entry:
             loops.join_noises,
             *("modes", "slope", "inner", *of_sds, "moves", "noises", "shared", "means", "u"),
         )
-        self.call_text("parameters", self.pointer("x"), self.pointer("parameters"))
+        names = ("x", "numbers", "parameters")
+        self.call_text("parameters", *(self.pointer(name) for name in names))
         self.call(loops.effects, "parameters", "layout", "u", "b")
         data = ("X", "Z", "cols")
         self.call(loops.predictor, "parameters", *data, "offset", "b", "eta")
         log_phi = self.entry_of("parameters", n_parameters - 1)
         addresses = builder.alloca(POINTER_TYPE, 5)
-        names = ("columns", "eta", "score", "totals")
-        for k, address in enumerate([log_phi, *(self.pointer(name) for name in names)]):
+        rest = ("columns", "eta", "score", "totals")
+        for k, address in enumerate([log_phi, *(self.pointer(name) for name in rest)]):
             place = [ir.Constant(INT, k)]
             builder.store(address, builder.gep(addresses, place, source_etype=POINTER_TYPE))
         self.call_text(FUNCTION.removeprefix("@"), self.operands["eta"][1][1], addresses)
@@ -319,9 +321,8 @@ class Entry:
         )
         total, slope = (builder.load(self.entry_of("totals", k), typ=FLOAT) for k in range(2))
         builder.store(slope, self.entry_of("slopes", n_parameters - 1))
-        self.call_text(
-            "pullback", self.pointer("x"), self.pointer("slopes"), self.pointer("x_slopes")
-        )
+        pulled = ("x", "slopes", "slopes_numbers", "x_slopes")
+        self.call_text("pullback", *(self.pointer(name) for name in pulled))
         self.call(
             loops.part_noises,
             *("u_slopes", "slope", "inner", *of_sds, "means", "noises", "shared"),

@@ -14,6 +14,7 @@ from pytensor.graph.replace import clone_replace
 from mixedlm_pt._typing import Scalar, Vector
 from mixedlm_pt.compile.backends import BACKENDS, Function, check_backend
 from mixedlm_pt.compile.batched import BatchedFunctions
+from mixedlm_pt.compile.density_loop import DensityLoop, density_loop
 from mixedlm_pt.families.density import derivatives, log_density, unit_deviance, variance
 from mixedlm_pt.graph import (
     GLMMGraph,
@@ -89,6 +90,11 @@ class CompiledModel:
         graph, eta, log_phi = self.graph, pt.dvector("eta"), pt.dvector("log_phi")
         logp = log_density(graph.family, graph.y, graph.w, eta, pt.exp(log_phi))
         return self.function([graph.y, graph.w, eta, log_phi], [logp])
+
+    @compiled
+    def density_loop(self) -> DensityLoop:
+        """Log density of all rows with its slopes in eta and log phi, for a sampler's code."""
+        return density_loop(self.graph.family)
 
     @compiled
     def joint(self) -> Function:

@@ -19,10 +19,13 @@ from pytensor.tensor.elemwise import Elemwise
 from pytensor.tensor.math import Sum
 from pytensor.tensor.subtensor import AdvancedIncSubtensor, IncSubtensor
 
+from mixedlm_pt._typing import FloatArray
 from mixedlm_pt.compile.arithmetic import Code, Double, name_of
 from mixedlm_pt.compile.backends import NUMPY
 from mixedlm_pt.compile.scalar_code import Instructions, instructions
 
+# Constants that stand in formulas whatever the data are.
+COMMON = [*range(-8, 9), -1.5, -0.5, 0.5, 1.5]
 # Ops whose first argument is an array that they change in places.
 Changed = IncSubtensor | AdvancedIncSubtensor
 
@@ -62,7 +65,11 @@ def instructions_of(node: Apply) -> Instructions:
     return apply
 
 
-def evaluate(outputs: Sequence[Variable], values: Mapping[Variable, Any]) -> list[Any]:
+def evaluate(
+    outputs: Sequence[Variable],
+    values: Mapping[Variable, Any],
+    constant: Callable[[Any], Any] = lambda data: data,
+) -> list[Any]:
     """The outputs as arrays of registers and numbers.
 
     Parameters
@@ -70,6 +77,8 @@ def evaluate(outputs: Sequence[Variable], values: Mapping[Variable, Any]) -> lis
     outputs : sequence of variables
     values : mapping
         What they are computed from: arrays of dtype object.
+    constant : callable
+        From the value of a constant to what stands for it.
 
     Raises
     ------
@@ -78,7 +87,7 @@ def evaluate(outputs: Sequence[Variable], values: Mapping[Variable, Any]) -> lis
     known: dict[Variable, Any] = dict(values)
 
     def value(variable: Variable) -> Any:
-        return variable.data if isinstance(variable, Constant) else known[variable]
+        return constant(variable.data) if isinstance(variable, Constant) else known[variable]
 
     for node in toposort(outputs, blockers=list(values)):
         results = outputs_of(node, [value(variable) for variable in node.inputs])
@@ -134,30 +143,54 @@ def elementwise(apply: Callable[..., Any], arguments: Sequence[Any]) -> np.ndarr
     return result
 
 
-def vector_function(name: str, inputs: Sequence[Variable], outputs: Sequence[Variable]) -> str:
-    """Text of a function ``name(input addresses, output address)``.
+def vector_function(
+    name: str, inputs: Sequence[Variable], outputs: Sequence[Variable]
+) -> tuple[str, FloatArray]:
+    """Text of a function ``name(input addresses, address of numbers, output address)``.
 
     The inputs are vectors of known length; the outputs, of known shapes, are written one after the
     other.
+
+    Returns
+    -------
+    text : str
+    numbers : array
+        What the function takes as its numbers: the constants that are not part of every formula, so
+        that equal formulas of other data are equal texts.
 
     Raises
     ------
     NotCompilableError
     """
     graph, code = rewritten(inputs, outputs), Code("%s")
+    numbers: list[float] = []
+
+    def loaded(array: str, i: int) -> Double:
+        place = code.emit(f"getelementptr double, ptr %{array}, i64 {i}")
+        return Double(code, code.emit(f"load double, ptr {place}"))
+
+    def constant(data: Any) -> Any:
+        data = np.asarray(data)
+        if data.dtype.kind != "f" or np.isin(data, COMMON).all():
+            return data
+        entries = np.empty(data.shape, object)
+        for place, number in np.ndenumerate(data):
+            entries[place] = loaded("numbers", len(numbers))
+            numbers.append(float(number))
+        return entries
+
     values: dict[Variable, Any] = {}
     for k, variable in enumerate(graph.inputs):
-        entries = np.empty(variable.type.shape[0], object)
-        for i in range(len(entries)):
-            place = code.emit(f"getelementptr double, ptr %in{k}, i64 {i}")
-            entries[i] = Double(code, code.emit(f"load double, ptr {place}"))
-        values[variable] = entries
-    results = evaluate(graph.outputs, values)
-    numbers = [number for result in results for number in as_objects(result).ravel()]
-    for i, entry in enumerate(numbers):
+        values[variable] = stacked([loaded(f"in{k}", i) for i in range(variable.type.shape[0])])
+    results = evaluate(graph.outputs, values, constant)
+    written = [number for result in results for number in as_objects(result).ravel()]
+    for i, entry in enumerate(written):
         register = entry if isinstance(entry, Double) else 0.0 + float(entry)
         place = code.emit(f"getelementptr double, ptr %out, i64 {i}")
         code.lines.append(f"store double {name_of(register)}, ptr {place}")
-    arguments = ", ".join(f"ptr noalias %in{k}" for k in range(len(inputs)))
+    addresses = [*(f"in{k}" for k in range(len(inputs))), "numbers", "out"]
+    arguments = ", ".join(f"ptr noalias %{address}" for address in addresses)
     body = "\n".join(code.lines)
-    return f"define internal void @{name}({arguments}, ptr noalias %out) {{\n{body}\nret void\n}}\n"
+    text = f"define internal void @{name}({arguments}) {{\n{body}\nret void\n}}\n"
+    # An array of its own address, also without numbers.
+    return text, np.array([*numbers, 0.0])

@@ -137,3 +137,18 @@ def test_draws_can_be_used_for_loo_and_for_new_responses(cbpp):
     y = predicted["posterior_predictive"]["y"]
     assert y.shape == (4, 500, 56)
     assert abs(float(y.mean()) - cbpp.design.response.y.mean()) < 0.05
+
+
+def test_a_shape_at_its_limit_does_not_hold_the_sampler_there():
+    rng = np.random.default_rng(8)
+    table = pd.DataFrame(
+        {"y": rng.binomial(6, 0.5, 60), "g": np.repeat(np.arange(12), 5).astype(str)}
+    )
+    with pytest.warns(mlm.errors.MixedlmWarning):
+        fit = mlm.glmer_nb("y ~ 1 + (1 | g)", table)
+    assert fit.phi > 1e6
+    posterior = fit.sample(draws=300, tune=300, chains=2, random_seed=1, progressbar=False)
+    assert posterior.n_divergences < 5
+    # The prior of the shape, exponential(1), all but decides.
+    assert posterior.draws["theta"].max() < 40.0
+    assert posterior.convergence["r_hat"].max() < 1.03

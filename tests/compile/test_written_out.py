@@ -14,11 +14,12 @@ from mixedlm_pt.linalg.machine_code import machine_code
 
 def run(name, inputs, outputs, values):
     """The outputs one after the other, computed by machine code."""
-    text = vector_function(name, inputs, outputs).replace("define internal", "define")
+    text, numbers = vector_function(name, inputs, outputs)
+    text = text.replace("define internal", "define")
     [address] = machine_code("\n".join([*DECLARATIONS, text]), name)
     shapes = [variable.type.shape for variable in outputs]
     out = np.full(int(sum(np.prod(shape) for shape in shapes)), np.nan)
-    arrays = [*values, out]
+    arrays = [*values, numbers, out]
     CFUNCTYPE(None, *[c_void_p] * len(arrays))(address)(*(a.ctypes.data for a in arrays))
     return out
 
@@ -48,3 +49,9 @@ def test_an_op_without_instructions_is_refused():
     x = pt.vector("x", shape=(1,))
     with pytest.raises(NotCompilableError, match=r"(?i)arctan"):
         vector_function("refused", [x], [pt.arctan(x)])
+
+
+def test_other_numbers_make_the_same_text():
+    x = pt.vector("x", shape=(2,))
+    texts = {vector_function("f", [x], [pt.exp(x * scale)])[0] for scale in (0.123, 4.56)}
+    assert len(texts) == 1
