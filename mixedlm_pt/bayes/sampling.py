@@ -38,9 +38,10 @@ SAMPLERS = {
     "laplace": ("importance", "nutpie"),
     "agq": ("importance", "nutpie"),
 }
-# Acceptance that nutpie aims at where effects are correlated: the coordinates are straight for one
-# standard deviation at a time, and its own 0.8 then makes divergences near zero.
-CAREFUL = 0.9
+# Acceptance that nutpie aims at where effects are correlated and a log standard deviation is this
+# uncertain: the coordinates are straight for one standard deviation at a time, and nutpie's own 0.8
+# makes divergences where it comes near zero.
+CAREFUL, UNCERTAIN = 0.9, 0.3
 TUNE = {"full": 1000, "laplace": 200, "agq": 200}
 # Up to this many numbers the data are compiled into the function, which halves the compiler's
 # work; above, the constants themselves would be work for it.
@@ -96,7 +97,8 @@ def sample(
         Say what is going on.
     **kwargs
         Further arguments of `nutpie.sample` or `pymc.sample`, such as ``target_accept``; with
-        nutpie it is 0.9 where effects are correlated, otherwise its own 0.8. For the
+        nutpie it is 0.9 where effects are correlated and standard deviations may be near zero,
+        otherwise its own 0.8. For the
         marginal targets also ``correct`` (default True: weighted so that the draws are of the exact
         posterior) and ``nAGQ``, see `sample_marginal`.
 
@@ -166,11 +168,10 @@ def sample_whitened(
     except NotCompilableError:
         posterior = build_pymc(fit.model, priors)
         return sample_nutpie(posterior, fit, settings, seed, progressbar, kwargs)
-    compiled = time.perf_counter() - began
-    if any(has_correlations(fit.model)):
+    if any(has_correlations(fit.model)) and target.whitening.sd_of_log_sds > UNCERTAIN:
         kwargs = {"target_accept": CAREFUL} | kwargs
     sampling, data = sample_joint(target, settings, seed, progressbar, kwargs)
-    return (compiled, sampling), data
+    return (time.perf_counter() - began - sampling, sampling), data
 
 
 def sample_nutpie(

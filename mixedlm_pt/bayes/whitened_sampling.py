@@ -28,8 +28,9 @@ def sample_joint(
     kwargs: Mapping[str, Any],
 ) -> tuple[float, xr.DataTree]:
     """Seconds of sampling, and the draws."""
+    compiled = compiled_model(target)
     began = time.perf_counter()
-    data = run_nutpie(compiled_model(target), settings, seed, progressbar, kwargs)
+    data = run_nutpie(compiled, settings, seed, progressbar, kwargs)
     z = data["posterior"][NAME].to_numpy()
     x, u = target.whitening.unwhiten(z)
     data["posterior"] = data["posterior"].copy()

@@ -96,6 +96,12 @@ class Whitening:
         """Length of z."""
         return len(self.centre) + len(self.modes)
 
+    @property
+    def sd_of_log_sds(self) -> float:
+        """Largest posterior standard deviation of a log standard deviation, at the centre."""
+        places = np.unique(self.log_sd[self.log_sd < len(self.centre)])
+        return float(np.linalg.norm(self.scale[places], axis=1).max(initial=0.0))
+
     def unwhiten(self, z: FloatArray) -> tuple[FloatArray, FloatArray]:
         """x (..., n_x) and u (..., q) of z (..., n)."""
         n_x, n_s = len(self.centre), len(self.outer)
