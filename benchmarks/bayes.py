@@ -92,7 +92,7 @@ def write_page(found: Record, document: Path) -> None:
     leads = [lead for problem, cells in results.items() for lead in lead_lines(problem, cells)]
     rows = [row(problem, name, cell) for problem, c in results.items() for name, cell in c.items()]
     header = [
-        "problem", "engine", "import", "call, empty caches", "call, warm", "sampling", "ESS",
+        "problem", "engine", "draws + tune", "import", "call, empty caches", "call, warm", "sampling", "ESS",
         "tail ESS", "ESS/s, sampling", "ESS/s, call", "divergences", "R-hat",
     ]  # fmt: skip
     parts = [HEAD, origin, markdown(header, rows), "## Against the best rival", LEAD, *leads]
@@ -111,11 +111,13 @@ def row(problem: str, name: str, cell: Record) -> list[str]:
     """One engine on one problem."""
     failure = cell["cold"]["failure"] or cell["warm"]["failure"]
     if failure:
-        return [problem, name, *[""] * 2, str(failure).replace("|", "\\|"), *[""] * 7]
+        return [problem, name, *[""] * 3, str(failure).replace("|", "\\|"), *[""] * 7]
     cold, warm = cell["cold"], cell["warm"]
+    draws, tune = (cell["settings"][key] for key in ("draws", "tune"))
     return [
         problem,
         name,
+        f"{draws} + {tune}",
         *(digits(s) for s in (warm["import_s"], cold["total_s"], warm["total_s"])),
         digits(warm["sampling_s"]),
         f"{worst(warm, 'ess_bulk'):.0f}",
@@ -138,7 +140,7 @@ def lead_lines(problem: str, cells: dict[str, Record]) -> Iterator[str]:
     rivals = {name: value for name, value in rates.items() if name not in ours}
     for name, value in ours.items():
         others = rivals if name == OURS else rivals | {OURS: rates[OURS]} if OURS in rates else {}
-        multiples = ", ".join(f"{value / other:.2g} x {who}" for who, other in others.items())
+        multiples = ", ".join(f"{digits(value / other)} x {who}" for who, other in others.items())
         if multiples:
             yield f"- {problem}, {name}: {multiples}."
 
@@ -146,16 +148,16 @@ def lead_lines(problem: str, cells: dict[str, Record]) -> Iterator[str]:
 HEAD = """\
 # Benchmarks of the posteriors
 
-Made by `python -m benchmarks bayes`. 4 chains of 1000 draws after 1000 steps of adaptation, 2
-cores, every engine with its own default priors and settings; each in processes of its own, on the
-same data. Seconds are those of the import, of the call (the model, ours with its ML fit, to the
+Made by `python -m benchmarks bayes`. 4 chains, 2 cores, every engine with its own default priors and
+settings, but for the numbers of draws and of steps of adaptation; each in processes of its own, on
+the same data. Seconds are those of the import, of the call (the model, ours with its ML fit, to the
 draws) in a process with empty caches and in the next one, and of the sampling in the latter,
 adaptation included, compilation not. ESS and R-hat are ArviZ's, of the worst parameter:
 coefficients, standard deviations, correlations, dispersions.
 
 `cbpp` and `VerbAgg` (main effects, crossed intercepts of 316 subjects and 24 items) are lme4's;
 `poisson-slopes` are 20,000 simulated counts with correlated intercepts and slopes of 1,000
-groups; `binomial-400` 4,000 simulated binary responses in 400 groups. `-laplace` is NUTS on the
-Laplace approximation of the marginal posterior, with the random effects drawn afterwards. bambi
+groups; `binomial-400` 4,000 simulated binary responses in 400 groups. `-laplace` is importance
+sampling of the marginal posterior, with the random effects drawn afterwards. bambi
 has no correlations of random effects, so that `poisson-slopes` has one parameter less for it."""
 LEAD = "Effective draws a second of sampling, ours as a multiple of the others', worst parameter."
