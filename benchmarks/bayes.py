@@ -92,8 +92,8 @@ def write_page(found: Record, document: Path) -> None:
     leads = [lead for problem, cells in results.items() for lead in lead_lines(problem, cells)]
     rows = [row(problem, name, cell) for problem, c in results.items() for name, cell in c.items()]
     header = [
-        "problem", "engine", "draws + tune", "import", "call, empty caches", "call, warm", "sampling", "ESS",
-        "tail ESS", "ESS/s, sampling", "ESS/s, call", "divergences", "R-hat",
+        "problem", "engine", "draws + tune", "import", "call, empty caches", "call, warm",
+        "sampling", "ESS", "tail ESS", "ESS/s, sampling", "ESS/s, call", "divergences", "R-hat",
     ]  # fmt: skip
     parts = [HEAD, origin, markdown(header, rows), "## Against the best rival", LEAD, *leads]
     document.write_text("\n\n".join(parts) + "\n")
@@ -148,11 +148,11 @@ def lead_lines(problem: str, cells: dict[str, Record]) -> Iterator[str]:
 HEAD = """\
 # Benchmarks of the posteriors
 
-Made by `python -m benchmarks bayes`. 4 chains, 2 cores, every engine with its own default priors and
-settings, but for the numbers of draws and of steps of adaptation; each in processes of its own, on
-the same data. Seconds are those of the import, of the call (the model, ours with its ML fit, to the
-draws) in a process with empty caches and in the next one, and of the sampling in the latter,
-adaptation included, compilation not. ESS and R-hat are ArviZ's, of the worst parameter:
+Made by `python -m benchmarks bayes`. 4 chains, 2 cores, every engine with its own default priors
+and settings, but for the numbers of draws and of steps of adaptation; each in processes of its
+own, on the same data. Seconds are those of the import, of the call (the model, ours with its ML
+fit, to the draws) in a process with empty caches and in the next one, and of the sampling in the
+latter, adaptation included, compilation not. ESS and R-hat are ArviZ's, of the worst parameter:
 coefficients, standard deviations, correlations, dispersions.
 
 `cbpp` and `VerbAgg` (main effects, crossed intercepts of 316 subjects and 24 items) are lme4's;
