@@ -7,6 +7,7 @@ from itertools import pairwise
 
 import numpy as np
 
+from mixedlm_pt._typing import IntArray
 from mixedlm_pt.covariance import Covariance, Unstructured
 from mixedlm_pt.design import Design
 from mixedlm_pt.families import Family
@@ -130,6 +131,21 @@ class GLMM:
         # The grouping is the same; finding its structure again costs more than a small fit.
         other.__dict__["structure"] = self.structure
         return other
+
+    def with_factors(self, factors: tuple[int, ...]) -> "tuple[GLMM, IntArray]":
+        """The model with the terms of some factors only, and where its theta stands in the whole."""
+        design = self.design
+        kept = [t for t, term in enumerate(design.terms) if term.factor in factors]
+        terms = (design.terms[t] for t in kept)
+        smaller = replace(
+            design,
+            factors=tuple(design.factors[f] for f in factors),
+            terms=tuple(replace(term, factor=factors.index(term.factor)) for term in terms),
+        )
+        places = [np.arange(self.n_theta)[self.theta_slices[t]] for t in kept]
+        covariances = tuple(self.covariances[t] for t in kept)
+        theta = np.concatenate([np.empty(0, np.int64), *places])
+        return GLMM(smaller, self.family, covariances), theta
 
     @cached_property
     def signature(self) -> Hashable:

@@ -125,27 +125,57 @@ class Coordinates:
 
     def start(self, fit: Fit) -> FloatArray:
         """x of the fit, moved inside where the fit is on the boundary; shape (n_x,)."""
-        model, smallest = self.model, INSIDE * link_unit(self.model)
+        priors, inside = self.priors, Inside.of(fit, self.priors)
+        parts = [unconstrained(priors.coefficients, inside.centred)]
+        for f, sds in enumerate(inside.sds):
+            factors = (inside.cholesky[t] for t, _ in term_columns(self.model, f))
+            parts += [unconstrained(priors.sds[f], sds), *map(partial_correlations, factors)]
+        if inside.dispersion is not None:
+            assert priors.dispersion is not None, "every estimated dispersion has a prior"
+            parts.append(unconstrained([priors.dispersion], np.array([inside.dispersion])))
+        return np.concatenate(parts)
+
+
+@dataclass(frozen=True, eq=False)
+class Inside:
+    """The fit's parameters on their own scales, moved inside where it is on the boundary.
+
+    Attributes
+    ----------
+    centred : array, shape (p,)
+        beta with the intercept of centred predictors.
+    sds : tuple of arrays, one a grouping factor
+    cholesky : mapping of arrays by term
+    dispersion : float or None
+    """
+
+    centred: FloatArray
+    sds: tuple[FloatArray, ...]
+    cholesky: dict[int, FloatArray]
+    dispersion: float | None
+
+    @classmethod
+    def of(cls, fit: Fit, priors: Priors) -> "Inside":
+        """Inside the supports of these priors."""
+        model, smallest = fit.model, INSIDE * link_unit(fit.model)
         centred, intercept = fit.beta.copy(), intercept_of(model)
         if intercept is not None:
             centred[intercept] += predictor_means(model) @ fit.beta
-        parts = [unconstrained(self.priors.coefficients, centred)]
-        for f in range(len(model.design.factors)):
-            sds, angles = [], []
-            for t, _ in term_columns(model, f):
-                sd, cholesky = interior(fit.Lambda[t], smallest)
-                sds.append(sd)
-                angles.append(partial_correlations(cholesky))
-            parts += [unconstrained(self.priors.sds[f], np.concatenate(sds)), *angles]
-        dispersion = Dispersion.of(model)
+        found = {t: interior(Lambda, smallest) for t, Lambda in enumerate(fit.Lambda)}
+        sds = tuple(
+            moved_inside(
+                priors.sds[f], np.concatenate([found[t][0] for t, _ in term_columns(model, f)])
+            )
+            for f in range(len(model.design.factors))
+        )
+        dispersion, value = Dispersion.of(model), None
         if dispersion is not None:
-            assert self.priors.dispersion is not None, "every estimated dispersion has a prior"
             value = dispersion.from_phi(fit.phi)
             if not model.family.phi_scales_variance:
                 # A shape at its limit; from this one on variances are Poisson's.
                 value = min(value, LARGE_SHAPE * max(float(fit.design.response.y.mean()), 1.0))
-            parts.append(unconstrained([self.priors.dispersion], np.array([value])))
-        return np.concatenate(parts)
+        cholesky = {t: factor for t, (_, factor) in found.items()}
+        return cls(moved_inside(priors.coefficients, centred), sds, cholesky, value)
 
 
 def ends(model: GLMM) -> list[int]:

@@ -1,6 +1,6 @@
 """Likelihoods of groups with their random effects integrated out, many draws at once."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cached_property
 from itertools import product
 
@@ -65,7 +65,7 @@ class GroupIntegral:
         factors = fit.design.factors
         nested = [is_nested(factor.codes, codes, factor.n_levels) for factor in factors]
         own = tuple(f for f, inside in enumerate(nested) if inside)
-        model, theta = with_factors(fit.model, own)
+        model, theta = fit.model.with_factors(own)
         if model.structure is not None and model.structure.layout.kind != "tree":
             names = " and ".join(factors[f].name for f in own)
             raise ArgumentError(
@@ -217,18 +217,6 @@ def is_nested(codes: IntArray, groups: IntArray, n_levels: int) -> bool:
     group_of = np.zeros(n_levels, np.int64)
     group_of[codes] = groups
     return np.array_equal(group_of[codes], groups)
-
-
-def with_factors(model: GLMM, factors: tuple[int, ...]) -> tuple[GLMM, IntArray]:
-    """The model with the terms of some factors only, and where its theta stands in the whole."""
-    design = model.design
-    kept = [t for t, term in enumerate(design.terms) if term.factor in factors]
-    terms = [replace(design.terms[t], factor=factors.index(design.terms[t].factor)) for t in kept]
-    smaller = replace(design, factors=tuple(design.factors[f] for f in factors), terms=tuple(terms))
-    places = [np.arange(model.n_theta)[model.theta_slices[t]] for t in kept]
-    covariances = tuple(model.covariances[t] for t in kept)
-    theta = np.concatenate([np.empty(0, np.int64), *places])
-    return GLMM(smaller, model.family, covariances), theta
 
 
 def number_of_nodes(model: GLMM, nAGQ: int | None) -> int:

@@ -15,11 +15,10 @@ from mixedlm_pt.bayes.credible import described
 from mixedlm_pt.bayes.predictor_draws import PredictorDraws, predictor_draws
 from mixedlm_pt.design import term_positions
 from mixedlm_pt.errors import ArgumentError
-from mixedlm_pt.interpretation.changes import COMPARISONS, Change, level_changes, slope_change
-from mixedlm_pt.interpretation.counterfactuals import Variables, requested_predictors
+from mixedlm_pt.interpretation.changes import COMPARISONS, Change
+from mixedlm_pt.interpretation.counterfactuals import Variables, compared_changes, slope_changes
 from mixedlm_pt.interpretation.estimate_table import EstimateTable
 from mixedlm_pt.interpretation.estimates import Comparing, design_of_rows
-from mixedlm_pt.interpretation.predictors import predictors
 from mixedlm_pt.interpretation.setting import By, Setting, prepared, reported
 from mixedlm_pt.prediction.predict import asks_for_average
 
@@ -242,12 +241,8 @@ def comparisons(
     """
     one_of("comparison", comparison, COMPARISONS)
     drawn = drawn_setting(posterior, newdata, type, re_form, by)
-    known, wanted = predictors(posterior.fit), requested_predictors(posterior.fit, variables)
-    parts = [
-        drawn.effect(change, level, kind)
-        for name, how in wanted.items()
-        for change in level_changes(known[name], how, drawn.setting.rows, COMPARISONS[comparison])
-    ]
+    changes = compared_changes(posterior.fit, variables, drawn.setting.rows, comparison)
+    parts = [drawn.effect(change, level, kind) for change in changes]
     return drawn.table(f"Comparisons ({comparison})", parts)
 
 
@@ -301,13 +296,7 @@ def slopes(
         As `comparisons`; the contrast of a slope is ``dY/dX``.
     """
     drawn = drawn_setting(posterior, newdata, type, re_form, by)
-    known, changes = predictors(posterior.fit), list[Change]()
-    for name, how in requested_predictors(posterior.fit, variables).items():
-        if known[name].values is None:
-            difference = COMPARISONS["difference"]
-            changes += level_changes(known[name], how, drawn.setting.rows, difference)
-        else:
-            changes.append(slope_change(known[name], drawn.setting.rows))
+    changes = slope_changes(posterior.fit, variables, drawn.setting.rows)
     return drawn.table("Slopes", [drawn.effect(change, level, kind) for change in changes])
 
 

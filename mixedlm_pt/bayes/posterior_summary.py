@@ -22,7 +22,7 @@ from mixedlm_pt.bayes.posterior_tables import (
 from mixedlm_pt.design.table import Table
 from mixedlm_pt.diagnostics import dispersion_name
 from mixedlm_pt.limits import tail_names
-from mixedlm_pt.summary.tidy import EFFECTS, LIMITS, broom_name
+from mixedlm_pt.summary.tidy import EFFECTS, LIMITS, broom_name, coefficient_rows
 from mixedlm_pt.tables import html_table, numbers, text_table
 
 if TYPE_CHECKING:
@@ -212,7 +212,7 @@ def tidy(
         if effect == "ran_vals":
             return effect_rows(posterior, conf_level, conf_method)
         if effect == "ran_coefs":
-            return level_rows(posterior)
+            return coefficient_rows(coef(posterior))
         is_fixed = effect == "fixed"
         terms = fixed if is_fixed else random
         values = np.empty((len(terms), posterior.n_chains * posterior.n_draws))
@@ -263,18 +263,6 @@ def effect_rows(posterior: PosteriorResult, level: float, kind: str) -> pd.DataF
     names = ["group", "term", "level", "estimate", "std_error", *LIMITS]
     frame = ranef(posterior).limits(level, kind).set_axis(names, axis=1)
     return frame.assign(effect="ran_vals")
-
-
-def level_rows(posterior: PosteriorResult) -> pd.DataFrame:
-    """The coefficients of every level."""
-    rows = [
-        ("ran_coefs", group, level, term, value)
-        for group, table in coef(posterior).items()
-        for term in table
-        for level, value in table[term].items()
-    ]
-    names = pd.Index(["effect", "group", "level", "term", "estimate"])
-    return pd.DataFrame(rows, columns=names).astype({"estimate": np.float64})
 
 
 def glance(posterior: PosteriorResult) -> pd.DataFrame:

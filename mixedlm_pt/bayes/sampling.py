@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from mixedlm_pt.bayes.coordinates import INSIDE, interior, moved_inside
+from mixedlm_pt.bayes.coordinates import Inside
 from mixedlm_pt.bayes.dispersion import Dispersion
 from mixedlm_pt.bayes.joint_target import JointTarget
 from mixedlm_pt.bayes.marginal import MarginalDensity
@@ -20,11 +20,8 @@ from mixedlm_pt.bayes.prior_choice import PriorsArgument, make_priors
 from mixedlm_pt.bayes.priors import (
     Priors,
     has_correlations,
-    intercept_of,
-    link_unit,
-    predictor_means,
 )
-from mixedlm_pt.bayes.pymc_model import PosteriorModel, build_pymc, term_columns
+from mixedlm_pt.bayes.pymc_model import PosteriorModel, build_pymc
 from mixedlm_pt.bayes.whitened_sampling import run_nutpie, sample_joint
 from mixedlm_pt.compile.written_out import NotCompilableError
 from mixedlm_pt.errors import ArgumentError, unknown_name
@@ -246,24 +243,16 @@ def n_numbers(model: GLMM) -> int:
 
 def starting_values(fit: Fit, posterior: PosteriorModel) -> dict[str, Any]:
     """The fit as values of the PyMC model's free variables, by name."""
-    model = fit.model
-    beta, means = fit.beta.copy(), predictor_means(model)
-    if means.any():
-        beta[intercept_of(model)] += means @ fit.beta
-    beta = moved_inside(posterior.priors.coefficients, beta)
-    values: dict[str, Any] = {"beta": beta, "beta_centred": beta}
-    smallest = INSIDE * link_unit(model)
+    model, inside = fit.model, Inside.of(fit, posterior.priors)
+    values: dict[str, Any] = {"beta": inside.centred, "beta_centred": inside.centred}
+    for t, cholesky in inside.cholesky.items():
+        values[f"cholesky[{model.design.terms[t].label}]"] = cholesky
     for f, factor in enumerate(model.design.factors):
-        sds = []
-        for t, _ in term_columns(model, f):
-            sd, cholesky = interior(fit.Lambda[t], smallest)
-            sds.append(sd)
-            values[f"cholesky[{model.design.terms[t].label}]"] = cholesky
-        values[f"sd_{factor.name}"] = moved_inside(posterior.priors.sds[f], np.concatenate(sds))
+        values[f"sd_{factor.name}"] = inside.sds[f]
         values[f"u_{factor.name}"] = fit.u[model.u_slices[f]].reshape(factor.n_levels, -1)
     dispersion = Dispersion.of(model)
     if dispersion is not None:
-        values[dispersion.name] = dispersion.from_phi(fit.phi)
+        values[dispersion.name] = inside.dispersion
     # Priors of several classes make scalars "sd_herd[x]" of the vector "sd_herd".
     dims = posterior.pymc.named_vars_to_dims
     for name in [name for name in values if name in dims and np.ndim(values[name]) == 1]:

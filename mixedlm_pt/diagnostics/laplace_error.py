@@ -14,7 +14,6 @@ from mixedlm_pt.errors import EstimationError
 from mixedlm_pt.estimation import Objective
 from mixedlm_pt.fit import Fit
 from mixedlm_pt.linalg.square_root import INVERSE_ROOTS
-from mixedlm_pt.model import GLMM
 
 # Rows of data, repeated for every draw, that are evaluated at a time.
 ROWS = 200_000
@@ -74,7 +73,8 @@ class LaplaceError:
     def __init__(self, fit: Fit, draws: int, seed: int | None) -> None:
         self.fit, self.model, self.finder = fit, fit.model, fit.finder
         self.entropy = np.random.SeedSequence(seed).entropy
-        self.n_pairs = int(np.clip(ROWS // (2 * fit.model.n), 1, (draws + 1) // 2))
+        # As many pairs at a time as ROWS allow, at least one and no more than were asked for.
+        self.n_pairs = max(1, min(ROWS // (2 * fit.model.n), (draws + 1) // 2))
         self.n_rounds = -(-draws // (2 * self.n_pairs))
 
     @property
@@ -104,7 +104,7 @@ class LaplaceError:
         widths = [sum(model.term_widths[t] for t in terms) for terms in model.factor_terms]
         ends = np.cumsum([0, *widths])
         effects = ConditionalEffects(
-            model if is_whole else with_factors(model, factors), self.n_pairs, self.fit.backend
+            model if is_whole else model.with_factors(factors)[0], self.n_pairs, self.fit.backend
         )
         cols = np.concatenate([np.arange(ends[f], ends[f + 1]) for f in factors])
         places = np.concatenate([np.arange(model.q)[model.u_slices[f]] for f in factors])
@@ -214,13 +214,3 @@ class LaplaceError:
             slopes = np.array([self.slope(direction) for direction in directions.T])
         shifts[free] = directions[free] @ slopes / se
         return shifts
-
-
-def with_factors(model: GLMM, factors: tuple[int, ...]) -> GLMM:
-    """The model with the terms of some grouping factors only."""
-    design = model.design
-    kept = [t for t, term in enumerate(design.terms) if term.factor in factors]
-    terms = [replace(design.terms[t], factor=factors.index(design.terms[t].factor)) for t in kept]
-    own = tuple(design.factors[f] for f in factors)
-    smaller = replace(design, factors=own, terms=tuple(terms))
-    return GLMM(smaller, model.family, tuple(model.covariances[t] for t in kept))

@@ -77,6 +77,7 @@ def longest_steps(objective: Objective, coordinates: Coordinates) -> FloatArray:
     is_log = coordinates.is_bent.copy()
     is_log[-1:] |= objective.model.family.estimates_phi
     size = coordinates.size
+    # As the docstring says: by 1 where a standard error is less, by LONGEST_LOG where it is more.
     in_log = np.clip(MAX_STEP * size, 1.0, LONGEST_LOG) / size
     return np.where(is_log, in_log, max(MAX_STEP, REACH * np.sqrt(objective.model.n)))
 

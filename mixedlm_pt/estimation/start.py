@@ -246,6 +246,7 @@ def scored(
             if not (np.isfinite(variance).all() and variance.all()):
                 continue
             values, vectors = np.linalg.eigh((v.T @ v - 0.5 * (R + R.T)) / variance)
+            # A longer step would leave the expansion that gives its direction.
             growth = np.exp(np.clip(values, -LONGEST_SCORING, LONGEST_SCORING))
             root = np.linalg.cholesky((vectors * growth) @ vectors.T)
             # The same b, so that the same eta: there the density can be evaluated.

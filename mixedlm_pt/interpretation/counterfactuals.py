@@ -139,12 +139,7 @@ def comparisons(
     """
     one_of("comparison", comparison, COMPARISONS)
     setting = prepared(fit, newdata, type, re_form, by, vcov)
-    known, wanted = predictors(fit), requested_predictors(fit, variables)
-    changes = [
-        change
-        for name, how in wanted.items()
-        for change in level_changes(known[name], how, setting.rows, COMPARISONS[comparison])
-    ]
+    changes = compared_changes(fit, variables, setting.rows, comparison)
     return effects(setting, f"Comparisons ({comparison})", changes, level)
 
 
@@ -208,14 +203,7 @@ def slopes(
         As `comparisons`; the contrast of a slope is ``dY/dX``.
     """
     setting = prepared(fit, newdata, type, re_form, by, vcov)
-    known, changes = predictors(fit), list[Change]()
-    for name, how in requested_predictors(fit, variables).items():
-        if known[name].values is None:
-            difference = COMPARISONS["difference"]
-            changes += level_changes(known[name], how, setting.rows, difference)
-        else:
-            changes.append(slope_change(known[name], setting.rows))
-    return effects(setting, "Slopes", changes, level)
+    return effects(setting, "Slopes", slope_changes(fit, variables, setting.rows), level)
 
 
 def avg_slopes(
@@ -241,6 +229,29 @@ def avg_slopes(
         As `slopes`; one row a predictor, or one for every level of ``by``.
     """
     return slopes(fit, variables, newdata, by or True, type, re_form, level, vcov)
+
+
+def compared_changes(
+    fit: Fit, variables: Variables, rows: pd.DataFrame, comparison: str
+) -> list[Change]:
+    """The changes of `comparisons`."""
+    known = predictors(fit)
+    return [
+        change
+        for name, how in requested_predictors(fit, variables).items()
+        for change in level_changes(known[name], how, rows, COMPARISONS[comparison])
+    ]
+
+
+def slope_changes(fit: Fit, variables: Variables, rows: pd.DataFrame) -> list[Change]:
+    """The changes of `slopes`."""
+    known, changes = predictors(fit), list[Change]()
+    for name, how in requested_predictors(fit, variables).items():
+        if known[name].values is None:
+            changes += level_changes(known[name], how, rows, COMPARISONS["difference"])
+        else:
+            changes.append(slope_change(known[name], rows))
+    return changes
 
 
 def requested_predictors(fit: Fit, variables: Variables) -> dict[str, Any]:

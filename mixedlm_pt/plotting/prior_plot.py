@@ -138,6 +138,7 @@ def draw_response(
     drawn_means = np.array([by_level(y) for y in whole])
     observed = by_level(predictive.model.design.response.y)
     order = np.argsort(observed, kind="stable")
+    # Inches: readable with few groups, on one page with many.
     height = float(np.clip(1.3 + 0.17 * len(names), 2.4, 8.0))
     figure, (ax,) = panels(size=size or (5.2, height))
     place = np.arange(len(names))

@@ -1,6 +1,6 @@
 """A fit as data frames, with the columns of R's broom.mixed."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -94,7 +94,7 @@ def tidy(
         "fixed": lambda: fixed_rows(fit, limits, exponentiate),
         "ran_pars": lambda: parameter_rows(fit, limits),
         "ran_vals": lambda: mode_rows(fit, conf_level if conf_int else None),
-        "ran_coefs": lambda: coefficient_rows(fit),
+        "ran_coefs": lambda: coefficient_rows(coef(fit)),
     }
     parts = [makers[effect]() for effect in EFFECTS if effect in chosen]
     filled = [part for part in parts if len(part)] or parts[:1]
@@ -176,11 +176,11 @@ def mode_rows(fit: Fit, level: float | None) -> pd.DataFrame:
     return rows
 
 
-def coefficient_rows(fit: Fit) -> pd.DataFrame:
-    """The coefficients of every level."""
+def coefficient_rows(tables: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
+    """The coefficients of every level, from those by group that `coef` gives."""
     rows = [
         ("ran_coefs", group, level, term, value)
-        for group, table in coef(fit).items()
+        for group, table in tables.items()
         for term in table
         for level, value in table[term].items()
     ]
