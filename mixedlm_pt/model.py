@@ -133,7 +133,7 @@ class GLMM:
         return other
 
     def with_factors(self, factors: tuple[int, ...]) -> "tuple[GLMM, IntArray]":
-        """The model with the terms of some factors only, and where its theta stands in the whole."""
+        """The terms of some factors as a model, and the places of its theta in the whole."""
         design = self.design
         kept = [t for t, term in enumerate(design.terms) if term.factor in factors]
         terms = (design.terms[t] for t in kept)
