@@ -178,6 +178,28 @@ class Inside:
         return cls(moved_inside(priors.coefficients, centred), sds, cholesky, value)
 
 
+def parameter_vector(coordinates: Coordinates) -> Vector:
+    """beta, the entries of every factor's Lambda row by row, and log phi."""
+    model, parts = coordinates.model, [coordinates.beta]
+    for f, width in enumerate(factor_widths(model)):
+        Lambda = pt.zeros((width, width))
+        for t, columns in term_columns(model, f):
+            block = coordinates.sds[f][columns, None] * coordinates.cholesky[t]
+            Lambda = pt.set_subtensor(Lambda[columns, columns], block)
+        parts.append(Lambda.ravel())
+    return join([*parts, coordinates.log_phi.reshape((1,))])
+
+
+def factor_widths(model: GLMM) -> list[int]:
+    """Number of effects a level of every grouping factor."""
+    return [sum(model.term_widths[t] for t in terms) for terms in model.factor_terms]
+
+
+def n_parameters(model: GLMM) -> int:
+    """Length of the parameter vector."""
+    return model.p + sum(width**2 for width in factor_widths(model)) + 1
+
+
 def ends(model: GLMM) -> list[int]:
     """Where the parts of x end: beta, then by factor sds and correlations; not that of the last."""
     sizes = [model.p]

@@ -1,14 +1,13 @@
 """The linear part of the joint density and of its gradient, as loops over arrays.
 
 They are compiled by `linalg.translation` into the module of a `JointTarget`. ``parameters`` holds
-beta, then factor by factor the entries of Lambda row by row, then log phi; ``layout`` has a row for
-each grouping factor: where its effects start in u, its number of levels, its number of effects a
-level and where its Lambda starts in ``parameters``.
+beta, then factor by factor the entries of Lambda row by row, then log phi.
 """
 
 import numpy as np
 
 from mixedlm_pt._typing import FloatArray, IntArray
+from mixedlm_pt.linalg.loops import Loop
 
 
 def move_parameters(
@@ -17,94 +16,139 @@ def move_parameters(
     scale: FloatArray,
     first_bent: int,
     x: FloatArray,
-    growth: FloatArray,
     moves: FloatArray,
 ) -> None:
-    """``x = centre + scale z``; ``growth = exp(x - centre)``, with a last entry that is always 1.
-
-    ``moves`` is ``x - centre``, from ``first_bent`` on its tanh.
-    """
+    """``x = centre + scale z``; ``moves`` is ``x - centre``, from ``first_bent`` on its tanh."""
     for i in range(len(centre)):
         total = 0.0
         for j in range(i + 1):
             total += scale[i, j] * z[j]
         x[i] = centre[i] + total
-        growth[i] = np.exp(total)
         moves[i] = total
         if i >= first_bent:
-            moves[i] = 1.0 - 2.0 / (1.0 + growth[i] * growth[i])
-    growth[len(centre)] = 1.0
+            moves[i] = 1.0 - 2.0 / (1.0 + np.exp(2.0 * total))
 
 
-def make_noises(
-    z: FloatArray,
-    blocks: FloatArray,
-    outer: FloatArray,
-    excess: FloatArray,
-    log_sd: IntArray,
-    growth: FloatArray,
-    noises: FloatArray,
-    shared: FloatArray,
-) -> None:
-    """The noise of all effects; that of the smaller factors on the link scale is ``shared``."""
-    n_x, n_s, k = len(growth) - 1, outer.shape[0], blocks.shape[1]
-    n_local = blocks.shape[0] * k
+def make_noises(z: FloatArray, outer: FloatArray, moves: FloatArray, noises: FloatArray) -> None:
+    """The noise of all effects, ``outer z`` for those of the smaller factors."""
+    n_x, n_s = len(moves), outer.shape[0]
+    n_local = len(noises) - n_s
     for a in range(n_s):
         total = 0.0
         for j in range(a, n_s):
             total += outer[a, j] * z[n_x + j]
         noises[n_local + a] = total
-        grown, e = growth[log_sd[n_local + a]], excess[n_local + a]
-        shared[a] = grown * np.sqrt((1.0 + e) / (1.0 + e * grown * grown)) * total
-    for level in range(blocks.shape[0]):
+    for i in range(n_local):
+        noises[i] = z[n_x + n_s + i]
+
+
+@Loop
+def pull_of_level(
+    level: int,
+    parameters: FloatArray,
+    pulls: FloatArray,
+    by_beta: FloatArray,
+    inner: FloatArray,
+    others: FloatArray,
+    pulled: FloatArray,
+) -> None:
+    """``pulled = pulls - by_beta beta - inner others``."""
+    for a in range(pulls.shape[1]):
+        total = pulls[level, a]
+        for j in range(by_beta.shape[2]):
+            total -= by_beta[level, a, j] * parameters[j]
+        for j in range(inner.shape[2]):
+            total -= inner[level, a, j] * others[j]
+        pulled[level, a] = total
+
+
+@Loop
+def factor_of_level(
+    level: int,
+    parameters: FloatArray,
+    first: int,
+    blocks: FloatArray,
+    products: FloatArray,
+    roots: FloatArray,
+) -> float:
+    """Factor ``L L' = I + Lambda' blocks Lambda``; minus the log determinant of L."""
+    k = blocks.shape[1]
+    log_determinant = 0.0
+    for c in range(k):
         for a in range(k):
             total = 0.0
-            for c in range(k):
-                total += blocks[level, a, c] * z[n_x + n_s + level * k + c]
-            noises[level * k + a] = total
+            for i in range(c, k):
+                total += blocks[level, a, i] * parameters[first + i * k + c]
+            products[level, a, c] = total
+    for c in range(k):
+        for d in range(c + 1):
+            total = 0.0
+            if c == d:
+                total = 1.0
+            for i in range(c, k):
+                total += parameters[first + i * k + c] * products[level, i, d]
+            for i in range(d):
+                total -= roots[level, c, i] * roots[level, d, i]
+            if c == d:
+                log_determinant += 0.5 * np.log(total)
+                roots[level, c, c] = np.sqrt(total)
+            else:
+                roots[level, c, d] = total / roots[level, d, d]
+    return -log_determinant
 
 
-def join_noises(
-    modes: FloatArray,
-    slope: FloatArray,
+def place_effects(
+    parameters: FloatArray,
+    first: int,
+    blocks: FloatArray,
+    pulls: FloatArray,
+    by_beta: FloatArray,
     inner: FloatArray,
-    excess: FloatArray,
-    log_sd: IntArray,
-    growth: FloatArray,
+    others: FloatArray,
+    slope: FloatArray,
     moves: FloatArray,
     noises: FloatArray,
-    shared: FloatArray,
+    products: FloatArray,
+    roots: FloatArray,
+    pulled: FloatArray,
+    shifts: FloatArray,
     means: FloatArray,
     u: FloatArray,
+    b: FloatArray,
 ) -> float:
-    """u from its mode and its noise, and the log determinant of the map but for a constant."""
+    """u and b of a factor's levels, and the log determinant of the map from the noise.
+
+    Lambda starts at ``first`` in ``parameters``. For `pull_effects` it leaves ``blocks Lambda`` in
+    ``products``, L in ``roots``, the pulls in ``pulled``, ``L^-1 Lambda' pulled`` in ``shifts`` and
+    u before ``slope moves`` in ``means``.
+    """
+    k = blocks.shape[1]
     log_jacobian = 0.0
-    for i in range(len(u)):
-        total = modes[i]
-        for j in range(len(moves)):
-            total += slope[i, j] * moves[j]
-        if i < inner.shape[0]:
-            for a in range(inner.shape[1]):
-                total -= inner[i, a] * shared[a]
-        means[i] = total
-        grown = growth[log_sd[i]]
-        ratio = (1.0 + excess[i]) / (1.0 + excess[i] * grown * grown)
-        log_jacobian += 0.5 * np.log(ratio)
-        u[i] = grown * ratio * means[i] + np.sqrt(ratio) * noises[i]
+    for level in range(blocks.shape[0]):
+        pull_of_level(level, parameters, pulls, by_beta, inner, others, pulled)
+        log_jacobian += factor_of_level(level, parameters, first, blocks, products, roots)
+        for c in range(k):
+            total = 0.0
+            for i in range(c, k):
+                total += parameters[first + i * k + c] * pulled[level, i]
+            for i in range(c):
+                total -= roots[level, c, i] * shifts[level, i]
+            shifts[level, c] = total / roots[level, c, c]
+        for c in range(k - 1, -1, -1):
+            total = shifts[level, c] + noises[level, c]
+            for i in range(c + 1, k):
+                total -= roots[level, i, c] * means[level, i]
+            means[level, c] = total / roots[level, c, c]
+            total = means[level, c]
+            for j in range(len(moves)):
+                total += slope[level, c, j] * moves[j]
+            u[level, c] = total
+        for a in range(k):
+            total = 0.0
+            for c in range(a + 1):
+                total += parameters[first + a * k + c] * u[level, c]
+            b[level, a] = total
     return log_jacobian
-
-
-def effects(parameters: FloatArray, layout: IntArray, u: FloatArray, b: FloatArray) -> None:
-    """``b = Lambda u``, level by level."""
-    for f in range(layout.shape[0]):
-        width, first = layout[f, 2], layout[f, 3]
-        for level in range(layout[f, 1]):
-            at = layout[f, 0] + level * width
-            for a in range(width):
-                total = 0.0
-                for c in range(a + 1):
-                    total += parameters[first + a * width + c] * u[at + c]
-                b[at + a] = total
 
 
 def predictor(
@@ -146,90 +190,134 @@ def pull_predictor(
             b_slopes[cols[i, k]] += Z[i, k] * score[i]
 
 
-def pull_effects(
+@Loop
+def pull_u(
+    level: int,
     parameters: FloatArray,
-    layout: IntArray,
+    first: int,
+    slope: FloatArray,
+    roots: FloatArray,
     u: FloatArray,
     b_slopes: FloatArray,
+    noises: FloatArray,
     slopes: FloatArray,
-    u_slopes: FloatArray,
+    moves_slopes: FloatArray,
 ) -> float:
-    """Slopes in Lambda and u from those in b; ``-u'u / 2``, whose slope u has, too."""
+    """``-u'u / 2``; slopes in Lambda and moves, and the slopes in the noise instead of it."""
+    k = roots.shape[1]
     value = 0.0
-    for i in range(len(u)):
-        value -= 0.5 * u[i] * u[i]
-        u_slopes[i] = -u[i]
-    for f in range(layout.shape[0]):
-        width, first = layout[f, 2], layout[f, 3]
-        for entry in range(width * width):
-            slopes[first + entry] = 0.0
-        for level in range(layout[f, 1]):
-            at = layout[f, 0] + level * width
-            for a in range(width):
-                for c in range(a + 1):
-                    slopes[first + a * width + c] += b_slopes[at + a] * u[at + c]
-                    u_slopes[at + c] += parameters[first + a * width + c] * b_slopes[at + a]
+    for c in range(k):
+        total = -u[level, c]
+        value -= 0.5 * u[level, c] * u[level, c]
+        for a in range(c, k):
+            total += parameters[first + a * k + c] * b_slopes[level, a]
+            slopes[first + a * k + c] += b_slopes[level, a] * u[level, c]
+        for j in range(len(moves_slopes)):
+            moves_slopes[j] += slope[level, c, j] * total
+        for i in range(c):
+            total -= roots[level, c, i] * noises[level, i]
+        noises[level, c] = total / roots[level, c, c]
     return value
 
 
-def part_noises(
-    u_slopes: FloatArray,
-    slope: FloatArray,
-    inner: FloatArray,
-    excess: FloatArray,
-    log_sd: IntArray,
-    growth: FloatArray,
+@Loop
+def pull_roots(
+    level: int,
+    roots: FloatArray,
+    shifts: FloatArray,
     means: FloatArray,
     noises: FloatArray,
-    shared: FloatArray,
-    growth_slopes: FloatArray,
-    moves_slopes: FloatArray,
+    root_slopes: FloatArray,
+    solved: FloatArray,
 ) -> None:
-    """Slopes in ``log(growth)`` and ``moves`` from those in u, and of the determinant.
+    """Slopes in ``Lambda' pulled`` and in the lower triangle of H, from those in the noise.
 
-    The noises are replaced by the slopes in them.
+    Through the Cholesky factor as Smith (1995), J. Comput. Graph. Stat. 4, 134-147.
     """
-    n_local = inner.shape[0]
-    for j in range(len(growth_slopes)):
-        growth_slopes[j] = 0.0
-    for j in range(len(moves_slopes)):
-        moves_slopes[j] = 0.0
-    for a in range(inner.shape[1]):
-        shared[a] = 0.0
-    for i in range(len(u_slopes)):
-        grown = growth[log_sd[i]]
-        h = 1.0 + excess[i] * grown * grown
-        ratio, of_data = (1.0 + excess[i]) / h, excess[i] * grown * grown / h
-        to_mean, to_noise = grown * ratio * u_slopes[i], np.sqrt(ratio) * u_slopes[i]
-        moved = to_mean * means[i] * (1.0 - 2.0 * of_data) - to_noise * noises[i] * of_data
-        if i < n_local:
-            for a in range(inner.shape[1]):
-                shared[a] -= inner[i, a] * to_mean
-        else:
-            # The local effects before it have left their slopes.
-            to_shared = grown * np.sqrt(ratio) * shared[i - n_local]
-            moved += to_shared * noises[i] * (1.0 - of_data)
-            to_noise += to_shared
-        growth_slopes[log_sd[i]] += moved - of_data
-        noises[i] = to_noise
-        for j in range(len(moves_slopes)):
-            moves_slopes[j] += slope[i, j] * to_mean
+    k = roots.shape[1]
+    for c in range(k - 1, -1, -1):
+        total = noises[level, c]
+        for i in range(c + 1, k):
+            total -= roots[level, i, c] * solved[i]
+        solved[c] = total / roots[level, c, c]
+    for i in range(k):
+        for j in range(i + 1):
+            total = means[level, i] * noises[level, j] + solved[i] * shifts[level, j]
+            root_slopes[i * k + j] = -total
+        root_slopes[i * k + i] -= 1.0 / roots[level, i, i]
+    for c in range(k - 1, -1, -1):
+        for j in range(c + 1, k):
+            for i in range(j, k):
+                root_slopes[i * k + c] -= root_slopes[i * k + j] * roots[level, j, c]
+                root_slopes[j * k + c] -= root_slopes[i * k + j] * roots[level, i, c]
+        for j in range(c + 1, k):
+            root_slopes[j * k + c] /= roots[level, c, c]
+            root_slopes[c * k + c] -= roots[level, j, c] * root_slopes[j * k + c]
+        root_slopes[c * k + c] /= 2.0 * roots[level, c, c]
 
 
-def pull_noises(
-    noises: FloatArray, blocks: FloatArray, outer: FloatArray, growth: FloatArray, z: FloatArray
-) -> None:
+def pull_effects(
+    parameters: FloatArray,
+    first: int,
+    by_beta: FloatArray,
+    inner: FloatArray,
+    slope: FloatArray,
+    products: FloatArray,
+    roots: FloatArray,
+    pulled: FloatArray,
+    shifts: FloatArray,
+    means: FloatArray,
+    u: FloatArray,
+    b_slopes: FloatArray,
+    noises: FloatArray,
+    root_slopes: FloatArray,
+    solved: FloatArray,
+    slopes: FloatArray,
+    other_slopes: FloatArray,
+    moves_slopes: FloatArray,
+) -> float:
+    """``-u'u / 2``, and what slopes in b mean for parameters, other effects, moves and noise.
+
+    The log determinant of `place_effects` has its slopes added; the noises are replaced by the
+    slopes in them.
+    """
+    k = roots.shape[1]
+    value = 0.0
+    for entry in range(k * k):
+        slopes[first + entry] = 0.0
+    for level in range(roots.shape[0]):
+        value += pull_u(
+            level, parameters, first, slope, roots, u, b_slopes, noises, slopes, moves_slopes
+        )
+        pull_roots(level, roots, shifts, means, noises, root_slopes, solved)
+        for a in range(k):
+            to_pull = 0.0
+            for c in range(a + 1):
+                to_pull += parameters[first + a * k + c] * solved[c]
+                total = pulled[level, a] * solved[c]
+                for d in range(c + 1):
+                    total += root_slopes[c * k + d] * products[level, a, d]
+                for d in range(c, k):
+                    total += root_slopes[d * k + c] * products[level, a, d]
+                slopes[first + a * k + c] += total
+            for j in range(by_beta.shape[2]):
+                slopes[j] -= by_beta[level, a, j] * to_pull
+            for j in range(inner.shape[2]):
+                other_slopes[j] -= inner[level, a, j] * to_pull
+    return value
+
+
+def pull_noises(noises: FloatArray, outer: FloatArray, moves: FloatArray, z: FloatArray) -> None:
     """Slopes in z from those in the noises."""
-    n_x, n_s, k = len(growth) - 1, outer.shape[0], blocks.shape[1]
-    for j in range(n_x, len(z)):
-        z[j] = 0.0
+    n_x, n_s = len(moves), outer.shape[0]
+    n_local = len(noises) - n_s
+    for j in range(n_s):
+        z[n_x + j] = 0.0
     for a in range(n_s):
         for j in range(a, n_s):
-            z[n_x + j] += outer[a, j] * noises[blocks.shape[0] * k + a]
-    for level in range(blocks.shape[0]):
-        for a in range(k):
-            for c in range(k):
-                z[n_x + n_s + level * k + c] += blocks[level, a, c] * noises[level * k + a]
+            z[n_x + j] += outer[a, j] * noises[n_local + a]
+    for i in range(n_local):
+        z[n_x + n_s + i] = noises[i]
 
 
 def pull_parameters(
@@ -237,20 +325,25 @@ def pull_parameters(
     scale: FloatArray,
     first_bent: int,
     moves: FloatArray,
-    growth_slopes: FloatArray,
     moves_slopes: FloatArray,
     z: FloatArray,
 ) -> None:
-    """Slopes in z from those in x, ``log(growth)`` and ``moves``."""
+    """Slopes in z from those in x and ``moves``."""
     for j in range(len(moves)):
         z[j] = 0.0
     for i in range(len(moves)):
         bend = 1.0
         if i >= first_bent:
             bend = 1.0 - moves[i] * moves[i]
-        total = x_slopes[i] + growth_slopes[i] + bend * moves_slopes[i]
+        total = x_slopes[i] + bend * moves_slopes[i]
         for j in range(i + 1):
             z[j] += scale[i, j] * total
+
+
+def emptied(values: FloatArray) -> None:
+    """Set all to zero."""
+    for i in range(len(values)):
+        values[i] = 0.0
 
 
 def finite(value: FloatArray, slopes: FloatArray) -> int:

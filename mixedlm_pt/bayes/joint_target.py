@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from ctypes import CFUNCTYPE, POINTER, c_double, c_int64, c_uint64, c_void_p
 from dataclasses import dataclass
@@ -13,11 +14,10 @@ import pytensor.tensor as pt
 from llvmlite import ir
 from pytensor.gradient import grad
 
-from mixedlm_pt._typing import FloatArray, Scalar, Vector
+from mixedlm_pt._typing import FloatArray, Scalar
 from mixedlm_pt.bayes import joint_loops
-from mixedlm_pt.bayes.coordinates import Coordinates
+from mixedlm_pt.bayes.coordinates import Coordinates, n_parameters, parameter_vector
 from mixedlm_pt.bayes.marginal import MarginalDensity
-from mixedlm_pt.bayes.pymc_model import join, term_columns
 from mixedlm_pt.bayes.whitening import Whitening
 from mixedlm_pt.compile import Approximation, compile_model
 from mixedlm_pt.compile.row_loop import FUNCTION
@@ -33,6 +33,17 @@ POINTER_TYPE = ir.PointerType()
 SMALL = 8
 # What the function returns: as nutpie expects of a density that is not finite.
 NOT_FINITE = 4
+
+# Arguments of the loops that run over the levels of a factor; with a star those of all factors.
+OF_LEVELS = ("blocks", "pulls", "by_beta", "inner")
+PLACE = (
+    "parameters* first blocks pulls by_beta inner other_b slope moves* noises products roots "
+    "pulled shifts means u b"
+)
+PULL = (
+    "parameters* first by_beta inner slope products roots pulled shifts means u b_slopes noises "
+    "root_slopes solved slopes* other_b_slopes moves_slopes*"
+)
 
 type DensityFunction = Callable[[FloatArray], tuple[float, FloatArray]]
 
@@ -51,8 +62,8 @@ class JointTarget:
     whitening : Whitening
     address : int
         Of the C function ``(n, z, gradient, value, table) -> 0 if finite``.
-    copy_address : int
-        Of the C function ``(n, n, z, out, table) -> 0``.
+    expand_address : int
+        Of the C function ``(n, n, z, (x, u), table) -> 0``.
     table : array of int64
         Addresses and sizes of the data.
     held : sequence of arrays
@@ -62,7 +73,7 @@ class JointTarget:
     coordinates: Coordinates
     whitening: Whitening
     address: int
-    copy_address: int
+    expand_address: int
     table: np.ndarray
     held: Sequence[np.ndarray]
 
@@ -84,22 +95,30 @@ class JointTarget:
         response = model.design.response
         arrays |= {"numbers": priors, "slopes_numbers": slopes}
         arrays["columns"] = loop.columns(response.y, response.weights)
-        shapes = scratch_shapes(model, coordinates)
-        code = Entry(arrays, shapes)
-        code.write(n_parameters(model), model.p)
+        code = Entry(model, arrays, scratch_shapes(model, whitening))
+        code.write()
         internal = loop.text.replace(
             f"define void {FUNCTION}(", f"define internal void {FUNCTION}("
         )
         text = merged([str(code.module), internal, parameters, pullback])
-        address, copy_address = machine_code(text, "joint_target", "copy")
-        return cls(
-            coordinates, whitening, address, copy_address, code.table(), tuple(arrays.values())
-        )
+        address, expand_address = machine_code(text, "joint_target", "expand")
+        held = tuple(arrays.values())
+        return cls(coordinates, whitening, address, expand_address, code.table, held)
 
     @property
     def n(self) -> int:
         """Length of z."""
         return self.whitening.n
+
+    def expand(self, z: FloatArray) -> tuple[FloatArray, FloatArray]:
+        """x (n_x,) and u (q,) of z (n,)."""
+        double = POINTER(c_double)
+        function = CFUNCTYPE(c_int64, c_uint64, c_uint64, double, double, c_void_p)
+        z, out = np.ascontiguousarray(z, np.float64), np.empty(self.n)
+        pointers = (a.ctypes.data_as(double) for a in (z, out))
+        function(self.expand_address)(self.n, self.n, *pointers, self.table.ctypes.data)
+        n_x = len(self.whitening.centre)
+        return out[:n_x], out[n_x:]
 
     @cached_property
     def value_and_gradient(self) -> DensityFunction:
@@ -117,28 +136,6 @@ class JointTarget:
         return call
 
 
-def parameter_vector(coordinates: Coordinates) -> Vector:
-    """beta, the entries of every factor's Lambda, and log phi, as `joint_loops` has them."""
-    model, parts = coordinates.model, [coordinates.beta]
-    for f, width in enumerate(factor_widths(model)):
-        Lambda = pt.zeros((width, width))
-        for t, columns in term_columns(model, f):
-            block = coordinates.sds[f][columns, None] * coordinates.cholesky[t]
-            Lambda = pt.set_subtensor(Lambda[columns, columns], block)
-        parts.append(Lambda.ravel())
-    return join([*parts, coordinates.log_phi.reshape((1,))])
-
-
-def factor_widths(model: GLMM) -> list[int]:
-    """Number of effects a level of every grouping factor."""
-    return [sum(model.term_widths[t] for t in terms) for terms in model.factor_terms]
-
-
-def n_parameters(model: GLMM) -> int:
-    """Length of the parameter vector."""
-    return model.p + sum(width**2 for width in factor_widths(model)) + 1
-
-
 def small_functions(coordinates: Coordinates) -> list[tuple[str, FloatArray]]:
     """``x -> (parameters, log prior)`` and ``(x, slopes) -> slopes in x``: code and numbers."""
     parameters = parameter_vector(coordinates)
@@ -152,88 +149,90 @@ def small_functions(coordinates: Coordinates) -> list[tuple[str, FloatArray]]:
 
 
 def data_arrays(model: GLMM, whitening: Whitening) -> dict[str, np.ndarray]:
-    """Everything that does not move, by the names of `joint_loops`."""
+    """Everything that does not move, by the names of `joint_loops`; by factor for its effects."""
     design, structure = model.design, model.structure
-    widths = factor_widths(model)
-    starts = model.p + np.cumsum([0, *(width**2 for width in widths)])
-    rows = [
-        [part.start, factor.n_levels, width, start]
-        for part, factor, width, start in zip(
-            model.u_slices, design.factors, widths, starts, strict=False
-        )
-    ]
     order = [t for terms in model.factor_terms for t in terms]
     Z = [np.asarray(design.terms[t].Z).reshape(model.n, -1) for t in order]
     nothing = np.zeros((model.n, 0))
-    return {
+    arrays: dict[str, np.ndarray] = {
         "centre": whitening.centre,
-        "scale": np.ascontiguousarray(whitening.scale),
-        "modes": whitening.modes,
-        "slope": whitening.slope,
-        "blocks": np.ascontiguousarray(whitening.blocks),
-        "inner": whitening.inner,
+        "scale": whitening.scale,
         "outer": whitening.outer,
-        "excess": whitening.excess,
-        "log_sd": whitening.log_sd,
-        "layout": np.array(rows, np.int64).reshape(-1, 4),
-        "X": np.ascontiguousarray(design.X, np.float64),
-        "Z": np.ascontiguousarray(np.hstack([nothing, *Z])),
-        "cols": np.ascontiguousarray(nothing if structure is None else structure.cols, np.int64),
-        "offset": np.ascontiguousarray(design.offset, np.float64),
+        "X": design.X,
+        "Z": np.hstack([nothing, *Z]),
+        "cols": np.asarray(nothing if structure is None else structure.cols, np.int64),
+        "offset": design.offset,
     }
+    for f, (part, levels) in enumerate(zip(model.u_slices, whitening.levels, strict=False)):
+        shape = levels.pulls.shape
+        arrays |= {f"{name}{f}": getattr(levels, name) for name in OF_LEVELS}
+        arrays[f"slope{f}"] = whitening.slope[part].reshape(*shape, len(whitening.centre))
+    return {name: np.ascontiguousarray(array) for name, array in arrays.items()}
 
 
-def scratch_shapes(model: GLMM, coordinates: Coordinates) -> dict[str, int]:
-    """Lengths of the arrays that each evaluation fills."""
-    n_par = n_parameters(model)
-    return {
-        "x": coordinates.n_x,
-        "u": model.q,
-        "growth": coordinates.n_x + 1,
-        "moves": coordinates.n_x,
-        "moves_slopes": coordinates.n_x,
-        "means": model.q,
-        "noises": model.q,
-        "shared": model.q,
-        "growth_slopes": coordinates.n_x + 1,
-        "b": model.q,
-        "eta": model.n,
-        "score": model.n,
-        "parameters": n_par + 1,
-        "slopes": n_par,
-        "b_slopes": model.q,
-        "u_slopes": model.q,
-        "x_slopes": coordinates.n_x,
-        "totals": 2,
+def scratch_shapes(model: GLMM, whitening: Whitening) -> dict[str, tuple[int, ...]]:
+    """Shapes of the arrays that each evaluation fills."""
+    n_x, n_par = len(whitening.centre), n_parameters(model)
+    shapes: dict[str, tuple[int, ...]] = {
+        "x": (n_x,),
+        "x_slopes": (n_x,),
+        "moves": (n_x,),
+        "moves_slopes": (n_x,),
+        "u": (model.q,),
+        "b": (model.q,),
+        "b_slopes": (model.q,),
+        "noises": (model.q,),
+        "eta": (model.n,),
+        "score": (model.n,),
+        "parameters": (n_par + 1,),
+        "slopes": (n_par,),
+        "totals": (2,),
     }
+    for f, levels in enumerate(whitening.levels):
+        k = levels.pulls.shape[1]
+        shapes |= {f"{name}{f}": levels.pulls.shape for name in ("pulled", "shifts", "means")}
+        shapes |= {f"{name}{f}": levels.blocks.shape for name in ("products", "roots")}
+        shapes |= {f"root_slopes{f}": (k * k,), f"solved{f}": (k,)}
+    return shapes
 
 
 class Entry:
-    """The C function that calls the loops one after the other.
+    """The C functions that call the loops one after the other.
 
-    It reads addresses and sizes from a table, so the code depends on the structure alone.
+    They read addresses and sizes from a table, so the code depends on the structure alone.
 
     Parameters
     ----------
+    model : GLMM
     arrays : mapping of arrays
         Data.
-    scratch : mapping of int
-        Lengths of arrays that it allocates.
+    scratch : mapping of tuples
+        Shapes of arrays that it allocates.
     """
 
-    def __init__(self, arrays: Mapping[str, np.ndarray], scratch: Mapping[str, int]) -> None:
-        self.arrays, self.scratch = arrays, scratch
+    def __init__(
+        self,
+        model: GLMM,
+        arrays: Mapping[str, np.ndarray],
+        scratch: Mapping[str, tuple[int, ...]],
+    ) -> None:
+        self.model, self.arrays, self.scratch = model, arrays, scratch
         self.module = ir.Module("joint_target")
         self.entries: list[int] = []
-        signature = ir.FunctionType(INT, [INT, *[POINTER_TYPE] * 4])
-        self.code = ir.Function(self.module, signature, "joint_target")
-        self.n, self.z, self.gradient, self.value, self.address = self.code.args
-        self.builder = ir.IRBuilder(self.code.append_basic_block("entry"))
-        self.operands: dict[str, tuple[ArgumentType, list[ir.Value]]] = {}
 
+    @property
     def table(self) -> np.ndarray:
-        """What the function reads."""
+        """What the functions read."""
         return np.array(self.entries, np.int64)
+
+    def start(self, name: str, arguments: Sequence[ir.Type]) -> tuple[ir.Value, ...]:
+        """Begin a C function whose last argument is the table; the arguments before it."""
+        signature = ir.FunctionType(INT, [*arguments, POINTER_TYPE])
+        function = ir.Function(self.module, signature, name)
+        *given, self.address = function.args
+        self.builder = ir.IRBuilder(function.append_basic_block("entry"))
+        self.operands: dict[str, tuple[ArgumentType, list[ir.Value]]] = {}
+        return tuple(given)
 
     def load(self, entry: int, kind: ir.Type = INT) -> ir.Value:
         """A new entry of the table."""
@@ -249,114 +248,144 @@ class Entry:
             kind, operand = self.operands[name]
             kinds.append(kind)
             values += operand
-        code = Translation(self.module, function, kinds, function.__name__, source_of).code
+        name = f"{function.__name__}.{len(self.module.globals)}"
+        code = Translation(self.module, function, kinds, name, source_of).code
         code.linkage = "internal"
         return self.builder.call(code, values)
 
     def call_text(self, name: str, *arguments: ir.Value) -> None:
         """Call a function whose text is added to the module."""
-        signature = ir.FunctionType(ir.VoidType(), [argument.type for argument in arguments])
-        self.builder.call(ir.Function(self.module, signature, name), arguments)
+        if name not in self.module.globals:
+            signature = ir.FunctionType(ir.VoidType(), [argument.type for argument in arguments])
+            ir.Function(self.module, signature, name)
+        self.builder.call(self.module.globals[name], arguments)
 
     def pointer(self, name: str) -> ir.Value:
         """Address of an array."""
         return self.operands[name][1][0]
 
-    def enter(self, first_bent: int) -> ir.Value:
+    def enter(self, name: str, pointer: ir.Value, shape: Sequence[int], is_float: bool) -> None:
+        """Make an array at an address known by its name; its sizes are in the table."""
+        known = tuple(d if d <= SMALL else -1 for d in shape[1:])
+        sizes = [self.load(d) for d in shape]
+        self.operands[name] = ArrayType(is_float, (-1, *known)), [pointer, *sizes]
+
+    def enter_all(self, z: ir.Value) -> ir.Value:
         """Load all addresses and sizes; the allocated memory."""
         for name, array in self.arrays.items():
-            known = tuple(d if d <= SMALL else -1 for d in array.shape[1:])
-            address = self.load(array.ctypes.data, POINTER_TYPE)
-            sizes = [self.load(d) for d in array.shape]
-            self.operands[name] = (
-                ArrayType(array.dtype == np.float64, (-1, *known)),
-                [address, *sizes],
-            )
-        malloc = ir.Function(self.module, ir.FunctionType(POINTER_TYPE, [INT]), "malloc")
-        memory = self.builder.call(malloc, [self.load(8 * sum(self.scratch.values()))])
+            pointer = self.load(array.ctypes.data, POINTER_TYPE)
+            self.enter(name, pointer, array.shape, array.dtype == np.float64)
+        sizes = [math.prod(shape) for shape in self.scratch.values()]
+        malloc = self.outside("malloc", POINTER_TYPE, INT)
+        memory = self.builder.call(malloc, [self.load(8 * sum(sizes))])
         first = 0
-        vector = ArrayType(True, (-1,))
-        for name, length in self.scratch.items():
+        for (name, shape), size in zip(self.scratch.items(), sizes, strict=True):
             at = self.builder.gep(memory, [self.load(first)], source_etype=FLOAT)
-            self.operands[name] = (vector, [at, self.load(length)])
-            first += length
-        self.operands["first_bent"] = (int, [self.load(first_bent)])
-        self.operands["z"] = (vector, [self.z, self.n])
-        self.operands["gradient"] = (vector, [self.gradient, self.n])
+            self.enter(name, at, shape, True)
+            first += size
+        self.enter("z", z, (self.n,), True)
+        self.operands["first_bent"] = int, [self.load(self.model.p)]
+        place = self.model.p
+        for f in self.factors:
+            part, shape = self.model.u_slices[f], self.arrays[f"pulls{f}"].shape
+            for name in ("u", "b", "b_slopes", "noises"):
+                self.enter(f"{name}{f}", self.entry_of(name, part.start), shape, True)
+            self.operands[f"first{f}"] = int, [self.load(place)]
+            place += shape[1] ** 2
+            n_others = self.arrays[f"inner{f}"].shape[2]
+            for name in ("b", "b_slopes"):
+                at = self.entry_of(name, self.model.q - n_others)
+                self.enter(f"other_{name}{f}", at, (n_others,), True)
         return memory
+
+    @property
+    def n(self) -> int:
+        """Length of z."""
+        return self.scratch["x"][0] + self.model.q
+
+    @property
+    def factors(self) -> range:
+        """Numbers of the grouping factors."""
+        return range(len(self.model.u_slices) if self.model.q else 0)
+
+    def outside(self, name: str, returns: ir.Type, *arguments: ir.Type) -> ir.Function:
+        """A function of the C library."""
+        if name not in self.module.globals:
+            ir.Function(self.module, ir.FunctionType(returns, arguments), name)
+        return self.module.globals[name]
 
     def entry_of(self, name: str, place: int) -> ir.Value:
         """Address of an entry of a vector."""
-        return self.builder.gep(self.pointer(name), [ir.Constant(INT, place)], source_etype=FLOAT)
+        return self.builder.gep(self.pointer(name), [self.load(place)], source_etype=FLOAT)
 
-    def write(self, n_parameters: int, first_bent: int) -> None:
-        """The calls, in order."""
-        builder, loops = self.builder, joint_loops
-        memory = self.enter(first_bent)
-        of_sds = ("excess", "log_sd", "growth")
-        self.call(
-            loops.move_parameters,
-            *("z", "centre", "scale", "first_bent", "x", "growth", "moves"),
-        )
-        self.call(loops.make_noises, "z", "blocks", "outer", *of_sds, "noises", "shared")
-        of_z = self.call(
-            loops.join_noises,
-            *("modes", "slope", "inner", *of_sds, "moves", "noises", "shared", "means", "u"),
-        )
+    def place(self) -> list[ir.Value]:
+        """From z to x, the parameters, u and b; log determinants."""
+        loops = joint_loops
+        self.call(loops.move_parameters, "z", "centre", "scale", "first_bent", "x", "moves")
         names = ("x", "numbers", "parameters")
         self.call_text("parameters", *(self.pointer(name) for name in names))
-        self.call(loops.effects, "parameters", "layout", "u", "b")
+        self.call(loops.make_noises, "z", "outer", "moves", "noises")
+        # The effects of the first factor move with those of the others.
+        return [self.call(loops.place_effects, *self.own(PLACE, f)) for f in reversed(self.factors)]
+
+    def own(self, names: str, f: int) -> list[str]:
+        """Names of a factor's arrays; those with a star are everybody's."""
+        return [name[:-1] if name.endswith("*") else f"{name}{f}" for name in names.split()]
+
+    def write(self) -> None:
+        """Both functions."""
+        _, z, gradient, value = self.start("joint_target", [INT, *[POINTER_TYPE] * 3])
+        memory = self.enter_all(z)
+        self.enter("gradient", gradient, (self.n,), True)
+        self.enter("value", value, (1,), True)
+        self.write_density()
+        is_finite = self.call(joint_loops.finite, "value", "gradient")
+        codes = [ir.Constant(INT, code) for code in (0, NOT_FINITE)]
+        equal = self.builder.icmp_signed("==", is_finite, INT(1))
+        self.finish(memory, self.builder.select(equal, *codes))
+        _, _, z, out = self.start("expand", [INT, INT, *[POINTER_TYPE] * 2])
+        memory = self.enter_all(z)
+        self.place()
+        for name, at in (("x", 0), ("u", self.n - self.model.q)):
+            target = self.builder.gep(out, [self.load(at)], source_etype=FLOAT)
+            self.enter("out", target, self.scratch[name], True)
+            self.call(joint_loops.copied, name, "out")
+        self.finish(memory, ir.Constant(INT, 0))
+
+    def finish(self, memory: ir.Value, code: ir.Value) -> None:
+        """Give the memory back and return."""
+        self.builder.call(self.outside("free", ir.VoidType(), POINTER_TYPE), [memory])
+        self.builder.ret(code)
+
+    def write_density(self) -> None:
+        """Log density and gradient."""
+        builder, loops = self.builder, joint_loops
+        values = self.place()
         data = ("X", "Z", "cols")
         self.call(loops.predictor, "parameters", *data, "offset", "b", "eta")
-        log_phi = self.entry_of("parameters", n_parameters - 1)
+        n_parameters = self.scratch["slopes"][0]
         addresses = builder.alloca(POINTER_TYPE, 5)
-        rest = ("columns", "eta", "score", "totals")
-        for k, address in enumerate([log_phi, *(self.pointer(name) for name in rest)]):
+        rest = [self.pointer(name) for name in ("columns", "eta", "score", "totals")]
+        for k, address in enumerate([self.entry_of("parameters", n_parameters - 1), *rest]):
             place = [ir.Constant(INT, k)]
             builder.store(address, builder.gep(addresses, place, source_etype=POINTER_TYPE))
         self.call_text(FUNCTION.removeprefix("@"), self.operands["eta"][1][1], addresses)
         self.call(loops.pull_predictor, "score", *data, "slopes", "b_slopes")
-        of_u = self.call(
-            loops.pull_effects, "parameters", "layout", "u", "b_slopes", "slopes", "u_slopes"
-        )
+        self.call(loops.emptied, "moves_slopes")
+        values += [self.call(loops.pull_effects, *self.own(PULL, f)) for f in self.factors]
         total, slope = (builder.load(self.entry_of("totals", k), typ=FLOAT) for k in range(2))
         builder.store(slope, self.entry_of("slopes", n_parameters - 1))
         pulled = ("x", "slopes", "slopes_numbers", "x_slopes")
         self.call_text("pullback", *(self.pointer(name) for name in pulled))
-        self.call(
-            loops.part_noises,
-            *("u_slopes", "slope", "inner", *of_sds, "means", "noises", "shared"),
-            *("growth_slopes", "moves_slopes"),
-        )
-        self.call(loops.pull_noises, "noises", "blocks", "outer", "growth", "gradient")
+        self.call(loops.pull_noises, "noises", "outer", "moves", "gradient")
         self.call(
             loops.pull_parameters,
-            *("x_slopes", "scale", "first_bent", "moves", "growth_slopes", "moves_slopes"),
-            "gradient",
+            *("x_slopes", "scale", "first_bent", "moves", "moves_slopes", "gradient"),
         )
         log_prior = builder.load(self.entry_of("parameters", n_parameters), typ=FLOAT)
-        value = builder.fadd(builder.fadd(total, of_u), builder.fadd(log_prior, of_z))
-        builder.store(value, self.value)
-        self.operands["value"] = (ArrayType(True, (-1,)), [self.value, ir.Constant(INT, 1)])
-        is_finite = self.call(loops.finite, "value", "gradient")
-        free = ir.Function(self.module, ir.FunctionType(ir.VoidType(), [POINTER_TYPE]), "free")
-        builder.call(free, [memory])
-        codes = [ir.Constant(INT, code) for code in (0, NOT_FINITE)]
-        builder.ret(builder.select(builder.icmp_signed("==", is_finite, INT(1)), *codes))
-        self.write_copy()
-
-    def write_copy(self) -> None:
-        """The C function that hands z over as it is."""
-        signature = ir.FunctionType(INT, [INT, INT, *[POINTER_TYPE] * 3])
-        copy = ir.Function(self.module, signature, "copy")
-        builder = ir.IRBuilder(copy.append_basic_block("entry"))
-        vector = ArrayType(True, (-1,))
-        code = Translation(
-            self.module, joint_loops.copied, [vector, vector], "copied", source_of
-        ).code
-        n, _, z, out, _ = copy.args
-        builder.call(code, [z, n, out, n])
-        builder.ret(INT(0))
+        for value in [*values, log_prior]:
+            total = builder.fadd(total, value)
+        builder.store(total, self.pointer("value"))
 
 
 def merged(texts: Sequence[str]) -> str:

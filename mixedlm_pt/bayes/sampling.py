@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from mixedlm_pt.arguments import checked_random_seed, positive_integer, probability
 from mixedlm_pt.bayes.coordinates import Inside
 from mixedlm_pt.bayes.dispersion import Dispersion
 from mixedlm_pt.bayes.joint_target import JointTarget
@@ -19,9 +20,8 @@ from mixedlm_pt.bayes.posterior import PosteriorResult
 from mixedlm_pt.bayes.prior_choice import PriorsArgument, make_priors
 from mixedlm_pt.bayes.priors import (
     Priors,
-    has_correlations,
 )
-from mixedlm_pt.bayes.pymc_model import PosteriorModel, build_pymc
+from mixedlm_pt.bayes.pymc_model import PosteriorModel, build_pymc, require_posterior
 from mixedlm_pt.bayes.whitened_sampling import run_nutpie, sample_joint
 from mixedlm_pt.compile.written_out import NotCompilableError
 from mixedlm_pt.errors import ArgumentError, unknown_name
@@ -35,10 +35,6 @@ SAMPLERS = {
     "laplace": ("importance", "nutpie"),
     "agq": ("importance", "nutpie"),
 }
-# Acceptance that nutpie aims at where effects are correlated and a log standard deviation is this
-# uncertain: the coordinates are straight for one standard deviation at a time, and nutpie's own 0.8
-# makes divergences where it comes near zero.
-CAREFUL, UNCERTAIN = 0.9, 0.3
 TUNE = {"full": 1000, "laplace": 200, "agq": 200}
 # Up to this many numbers the data are compiled into the function, which halves the compiler's
 # work; above, the constants themselves would be work for it.
@@ -93,9 +89,7 @@ def sample(
     progressbar : bool
         Say what is going on.
     **kwargs
-        Further arguments of `nutpie.sample` or `pymc.sample`, such as ``target_accept``; with
-        nutpie it is 0.9 where effects are correlated and standard deviations may be near zero,
-        otherwise its own 0.8. For the
+        Further arguments of `nutpie.sample` or `pymc.sample`, such as ``target_accept``. For the
         marginal targets also ``correct`` (default True: weighted so that the draws are of the exact
         posterior) and ``nAGQ``, see `sample_marginal`.
 
@@ -117,7 +111,13 @@ def sample(
         raise unknown_name("sampler", sampler, SAMPLERS[target])
     tune = TUNE[target] if tune is None else tune
     for name, number in (("draws", draws), ("tune", tune), ("chains", chains)):
-        check_count(name, number)
+        positive_integer(name, number)
+    if cores is not None:
+        positive_integer("cores", cores)
+    random_seed = checked_random_seed(random_seed)
+    if "target_accept" in kwargs:
+        probability("target_accept", kwargs["target_accept"])
+    require_posterior(fit.model)
     own = make_priors(fit.model, priors if priors is not None else getattr(fit, "priors", None))
     settings: dict[str, Any] = {"draws": draws, "tune": tune, "chains": chains}
     settings["cores"] = cores or os.cpu_count()
@@ -133,12 +133,6 @@ def sample(
         require(sampler)
         seconds, data = sample_pymc(fit, own, sampler, *arguments)
     return PosteriorResult(fit, own, data, sampler, target, tune, *seconds)
-
-
-def check_count(name: str, number: Any) -> None:
-    """Refuse what is not a positive integer."""
-    if not isinstance(number, int | np.integer) or isinstance(number, bool) or number < 1:
-        raise ArgumentError(f"{name} is {number!r}; it must be a positive integer.")
 
 
 def require(sampler: str) -> None:
@@ -165,8 +159,6 @@ def sample_whitened(
     except NotCompilableError:
         posterior = build_pymc(fit.model, priors)
         return sample_nutpie(posterior, fit, settings, seed, progressbar, kwargs)
-    if any(has_correlations(fit.model)) and target.whitening.sd_of_log_sds > UNCERTAIN:
-        kwargs = {"target_accept": CAREFUL} | kwargs
     sampling, data = sample_joint(target, settings, seed, progressbar, kwargs)
     return (time.perf_counter() - began - sampling, sampling), data
 

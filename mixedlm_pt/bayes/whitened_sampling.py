@@ -12,6 +12,7 @@ import numpy as np
 from mixedlm_pt._typing import FloatArray
 from mixedlm_pt.bayes.expansion import Expansion
 from mixedlm_pt.bayes.joint_target import JointTarget
+from mixedlm_pt.errors import ArgumentError
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -31,8 +32,8 @@ def sample_joint(
     compiled = compiled_model(target)
     began = time.perf_counter()
     data = run_nutpie(compiled, settings, seed, progressbar, kwargs)
-    z = data["posterior"][NAME].to_numpy()
-    x, u = target.whitening.unwhiten(z)
+    xu = data["posterior"][NAME].to_numpy()
+    x, u = np.split(xu, [len(target.whitening.centre)], axis=-1)
     data["posterior"] = data["posterior"].copy()
     data["posterior"].dataset = Expansion(target.coordinates).dataset(x, u)
     return time.perf_counter() - began, data
@@ -47,7 +48,7 @@ def compiled_model(target: JointTarget) -> Any:
         dims={},
         reparameterized_names=(),
         compiled_logp_func=SimpleNamespace(address=target.address),
-        compiled_expand_func=SimpleNamespace(address=target.copy_address),
+        compiled_expand_func=SimpleNamespace(address=target.expand_address),
         initial_point_func=near_the_mode(n),
         shared_data={},
         shared_var_keys={},
@@ -82,7 +83,14 @@ def run_nutpie(
     import nutpie
 
     arguments = {"save_warmup": False, "progress_bar": progressbar, **settings, **kwargs}
-    sampler = nutpie.sample(model, seed=seed, blocking=False, **arguments)
+    try:
+        sampler = nutpie.sample(model, seed=seed, blocking=False, **arguments)
+    except (AttributeError, TypeError, ValueError) as error:
+        if not kwargs:
+            raise
+        raise ArgumentError(
+            f"sample() hands {', '.join(kwargs)} to nutpie.sample, which refuses: {error}."
+        ) from error
     try:
         data: xr.DataTree = sampler.wait()
         return data

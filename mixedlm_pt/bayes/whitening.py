@@ -1,17 +1,23 @@
 """Coordinates in which the joint posterior is nearly standard normal, from the fit."""
 
 from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
 
 import numpy as np
 import scipy.linalg as sl
 import scipy.sparse as sp
 
-from mixedlm_pt._typing import FloatArray, IntArray
-from mixedlm_pt.bayes.coordinates import Coordinates, ends
+from mixedlm_pt._typing import FloatArray
+from mixedlm_pt.bayes.coordinates import Coordinates, factor_widths, parameter_vector
 from mixedlm_pt.bayes.marginal import MarginalDensity
+from mixedlm_pt.compile import Function
+from mixedlm_pt.compile.backends import numpy_function
+
+type Information = FloatArray | sp.csr_array
 
 # Length of a difference for the slope of the modes, in standard deviations.
-STEP = 0.5
+STEP = 0.1
 # The smaller factors' effects share coordinates with all others where the products cost at most
 # this many times what the rows do, or are so few.
 SHARE = 10
@@ -19,146 +25,230 @@ FREE = 200_000
 
 
 @dataclass(frozen=True, eq=False)
+class Levels:
+    """What the data say at the centre about the effects b of a grouping factor's levels.
+
+    As a function of a level's b (k,), the log-likelihood is about ``b'(pulls - by_beta beta - inner
+    b_later) - b' blocks b / 2``, with b_later the effects of the factors after this one, and those
+    before it integrated out.
+
+    Attributes
+    ----------
+    blocks : array, shape (n_levels, k, k)
+        Positive semidefinite.
+    pulls : array, shape (n_levels, k)
+    by_beta : array, shape (n_levels, k, p)
+    inner : array, shape (n_levels, k, n_later)
+    """
+
+    blocks: FloatArray
+    pulls: FloatArray
+    by_beta: FloatArray
+    inner: FloatArray
+
+    def information(self, Lambda: FloatArray) -> FloatArray:
+        """``H = I + Lambda' blocks Lambda``, shape (n_levels, k, k)."""
+        return np.eye(len(Lambda)) + Lambda.T @ self.blocks @ Lambda
+
+    def modes(self, beta: FloatArray, Lambda: FloatArray, others: FloatArray) -> FloatArray:
+        """Modes of u given b_later, shape (n_levels, k)."""
+        pulled = self.pulls - self.by_beta @ beta - self.inner @ others
+        return np.linalg.solve(self.information(Lambda), (pulled @ Lambda)[:, :, None])[:, :, 0]
+
+
+@dataclass(frozen=True, eq=False)
 class Whitening:
-    """A linear map from z to the coordinates x of the parameters and the spherical effects u.
+    """A map from z to the coordinates x of the parameters and the spherical effects u.
 
-    ``x = centre + scale z_x`` and ``u = f m + s e`` with m about the mode and e the noise. The
-    modes move with the parameters to first order. The effects of the smaller grouping factors are
-    whitened together, ``e = outer z_s``, and move the modes of the largest one's, whose levels are
-    then independent of each other: ``e = blocks z_l`` and ``m = modes + slope d - inner r s outer
-    z_s``, with ``d = x - centre``, or its tanh for all but beta: far out the modes cease to move.
+    ``x = centre + scale z_x``. Given x, a level's effects are ``u = m + slope d + L'^-1 w``, in
+    which m is the mode and ``L L' = H`` the information under the quadratic approximation of the
+    log-likelihood in `Levels`, at these parameters: a level whose standard deviations are small or
+    whose effects are correlated has the conditional distribution that a normal response would give
+    it, so no funnel is left, and effects are centred and non-centred at once (Papaspiliopoulos,
+    Roberts and Skoeld, 2007, Stat. Sci. 22, 59-73). A factor's modes move with the effects b of the
+    factors after it. The largest comes first; its levels are independent given all others, their
+    noise is ``w = z``. That of a smaller factor's levels is correlated, ``w = outer z``.
+
+    Modes that the approximation does not move as far as they do are moved by ``slope d``, with
+    ``d = x - centre``, or its tanh for all but beta: far out they cease to move.
+
     In these coordinates the Gaussian approximation of the posterior at its mode is standard normal.
-
-    The factors f and s say what becomes of the mode and the standard deviation of an effect, given
-    the parameters, where its standard deviation is r times that at the centre. Were the response
-    normal, with information d about ``b = sd u``, they would be ``m = sd d y / (1 + sd^2 d)`` and
-    ``1 / sqrt(1 + sd^2 d)``; so ``f = r h / (1 + r^2 (h - 1))`` and ``s = sqrt(f / r)`` with the
-    effect's information h at the centre. Where the data say much that holds b in place and where
-    they say little u: it is centred and non-centred at once (Papaspiliopoulos, Roberts and Skoeld,
-    2007, Stat. Sci. 22, 59-73).
 
     Attributes
     ----------
     centre : array, shape (n_x,)
     scale : array, shape (n_x, n_x)
         Lower triangular.
-    modes : array, shape (q,)
-    slope : array, shape (q, n_x)
-    blocks : array, shape (n_levels, k, k)
-    inner : array, shape (n_levels k, n_s)
-    outer : array, shape (n_s, n_s)
-        Upper triangular.
-    excess : array, shape (q,)
-        ``h - 1``; 0 where the standard deviation has another coordinate than its logarithm.
-    log_sd : array of int, shape (q,)
-        Where the logarithm of the effect's standard deviation stands in x; n_x if it does not.
     first_bent : int
         Length of beta.
+    levels : tuple of Levels
+        One a grouping factor, the largest first.
+    outer : array, shape (n_s, n_s)
+        Upper triangular, block-diagonal by factor; of all but the first.
+    slope : array, shape (q, n_x)
     """
 
     centre: FloatArray
     scale: FloatArray
-    modes: FloatArray
-    slope: FloatArray
-    blocks: FloatArray
-    inner: FloatArray
-    outer: FloatArray
-    excess: FloatArray
-    log_sd: IntArray
     first_bent: int
+    levels: tuple[Levels, ...]
+    outer: FloatArray
+    slope: FloatArray
 
     @classmethod
     def of(cls, density: MarginalDensity) -> "Whitening":
         """At the mode of the marginal posterior."""
-        centre, model = density.centre, density.fit.model
-        n_x = len(centre.x)
-        if not model.q:
-            no_blocks, no_products = np.zeros((0, 1, 1)), np.zeros((0, 0))
-            return cls(
-                *(centre.x, centre.scale, centre.u, np.zeros((0, n_x)), no_blocks),
-                *(no_products, no_products, centre.u, np.zeros(0, np.int64), model.p),
-            )
-        H, n_local, k = information(density)
-        most = max(SHARE * model.n * (model.p + sum(model.term_widths)), FREE)
-        blocks, inner, outer, h = whitened_effects(H, n_local, k, most)
-        log_sd = places_of_sds(density.coordinates)
-        excess = np.where(log_sd < n_x, np.maximum(h - 1.0, 0.0), 0.0)
-        slope = sl.solve_triangular(centre.scale.T, slope_of_modes(density).T).T
-        # The slope of the modes is that of f, too.
-        own = np.flatnonzero(log_sd < n_x)
-        of_f = 1.0 - 2.0 * excess[own] / (1.0 + excess[own])
-        slope[own, log_sd[own]] -= of_f * centre.u[own]
-        parts = (np.ascontiguousarray(slope), blocks, inner, outer, excess, log_sd, model.p)
-        return cls(centre.x, centre.scale, centre.u, *parts)
+        centre, p = density.centre, density.fit.model.p
+        levels: tuple[Levels, ...] = ()
+        outer: FloatArray = np.zeros((0, 0))
+        slope: FloatArray = np.zeros((0, len(centre.x)))
+        if density.fit.model.q:
+            data = DataInformation(density)
+            levels, outer = data.sequential() if data.shares else (data.separate(), outer)
+            slope = sl.solve_triangular(centre.scale.T, slope_left(levels, density).T).T
+        return cls(centre.x, centre.scale, p, levels, outer, np.ascontiguousarray(slope))
 
     @property
     def n(self) -> int:
         """Length of z."""
-        return len(self.centre) + len(self.modes)
+        return len(self.centre) + len(self.slope)
+
+
+class DataInformation:
+    """The quadratic approximation of the log-likelihood in (beta, b) at the centre."""
+
+    def __init__(self, density: MarginalDensity) -> None:
+        centre, objective, model = density.centre, density.objective, density.fit.model
+        self.model, self.u = model, centre.u
+        self.beta, self.Lambdas = split(density.coordinates, parameters_of(density)(centre.x)[0])
+        beta, theta, log_phi = objective.split(density.parameters(centre.x))
+        finder = objective.finder
+        eta = finder.linear_predictor(beta, centre.u, finder.scaled_design(theta))
+        self.score = np.asarray(finder.density(eta, log_phi)[1])
+        self.D = np.asarray(finder.working_information(eta, log_phi))
 
     @property
-    def sd_of_log_sds(self) -> float:
-        """Largest posterior standard deviation of a log standard deviation, at the centre."""
-        places = np.unique(self.log_sd[self.log_sd < len(self.centre)])
-        return float(np.linalg.norm(self.scale[places], axis=1).max(initial=0.0))
+    def shares(self) -> bool:
+        """Whether products with the effects of the smaller factors are affordable."""
+        model = self.model
+        n_s = int(model.q - model.u_slices[0].stop)
+        return model.q * n_s <= max(SHARE * model.n * (model.p + sum(model.term_widths)), FREE)
 
-    def unwhiten(self, z: FloatArray) -> tuple[FloatArray, FloatArray]:
-        """x (..., n_x) and u (..., q) of z (..., n)."""
-        n_x, n_s = len(self.centre), len(self.outer)
-        n_levels, k, _ = self.blocks.shape
-        x = self.centre + z[..., :n_x] @ self.scale.T
-        grown = np.exp(np.concatenate([x - self.centre, np.zeros_like(x[..., :1])], axis=-1))
-        grown = grown[..., self.log_sd]
-        ratio = (1.0 + self.excess) / (1.0 + self.excess * grown**2)
-        local = z[..., n_x + n_s :].reshape(*z.shape[:-1], n_levels, k)
-        local = np.einsum("lac,...lc->...la", self.blocks, local).reshape(*z.shape[:-1], -1)
-        noises = np.concatenate([local, z[..., n_x : n_x + n_s] @ self.outer.T], axis=-1)
-        moves = x - self.centre
-        moves[..., self.first_bent :] = np.tanh(moves[..., self.first_bent :])
-        means = self.modes + moves @ self.slope.T
-        shared = (grown * np.sqrt(ratio) * noises)[..., n_levels * k :]
-        means[..., : n_levels * k] -= shared @ self.inner.T
-        return x, grown * ratio * means + np.sqrt(ratio) * noises
+    @cached_property
+    def Z(self) -> sp.csr_array:
+        """Design of b, shape (n, q)."""
+        model, structure = self.model, self.model.structure
+        assert structure is not None, "only called with random effects"
+        order = [t for terms in model.factor_terms for t in terms]
+        Z = [np.asarray(model.design.terms[t].Z).reshape(model.n, -1) for t in order]
+        rows = np.repeat(np.arange(model.n), structure.cols.shape[1])
+        places = (rows, np.ravel(structure.cols))
+        return sp.csr_array((np.hstack(Z).ravel(), places), shape=(model.n, model.q))
+
+    @cached_property
+    def products(self) -> tuple[sp.csr_array, FloatArray]:
+        """``Z'DZ`` and ``Z'DX``."""
+        weighted = self.Z.multiply(self.D[:, None]).T.tocsr()
+        return sp.csr_array(weighted @ self.Z), weighted @ self.model.design.X
+
+    @cached_property
+    def b(self) -> list[FloatArray]:
+        """Effects at the centre, (n_levels, k) for every factor."""
+        parts = [self.u[part] for part in self.model.u_slices]
+        return [
+            u.reshape(-1, len(Lambda)) @ Lambda.T
+            for u, Lambda in zip(parts, self.Lambdas, strict=True)
+        ]
+
+    def separate(self) -> tuple[Levels, ...]:
+        """Of every factor as if the effects of the others were known."""
+        information, by_beta = self.products
+        return tuple(
+            self.levels(
+                f, information[part, part], by_beta[part], np.zeros((part.stop - part.start, 0))
+            )
+            for f, part in enumerate(self.model.u_slices)
+        )
+
+    def levels(self, f: int, own: Information, by_beta: FloatArray, inner: FloatArray) -> Levels:
+        """With pulls such that the modes at the centre are those of the fit."""
+        part, b = self.model.u_slices[f], self.b[f]
+        blocks = semidefinite(blocks_of(own, b.shape[1]))
+        by_beta, inner = (a.reshape(*b.shape, a.shape[1]) for a in (by_beta, inner))
+        others = np.concatenate([np.zeros(0), *(later.ravel() for later in self.b[f + 1 :])])
+        pulls = (self.Z.T @ self.score)[part].reshape(b.shape) + by_beta @ self.beta
+        pulls += (blocks @ b[:, :, None])[:, :, 0] + inner @ others[: inner.shape[2]]
+        return Levels(blocks, pulls, np.ascontiguousarray(by_beta), np.ascontiguousarray(inner))
+
+    def sequential(self) -> tuple[tuple[Levels, ...], FloatArray]:
+        """Of every factor given those after it, with those before it eliminated; and ``outer``."""
+        levels: list[Levels] = []
+        outer: list[FloatArray] = []
+        own: Any
+        own, by_beta = self.products
+        for f, part in enumerate(self.model.u_slices):
+            size, Lambda = part.stop - part.start, self.Lambdas[f]
+            # The first factor's information is block-diagonal, and too large for another form.
+            cross = own[:size, size:].toarray() if f == 0 else own[:size, size:]
+            levels.append(self.levels(f, own[:size, :size], by_beta[:size], cross))
+            H = levels[f].information(Lambda)
+            both = np.hstack([cross, by_beta[:size]])
+            if f == 0:
+                k = len(Lambda)
+                covariance = Lambda @ np.linalg.solve(H, Lambda.T)
+                explained = (covariance @ both.reshape(-1, k, both.shape[1])).reshape(both.shape)
+                rest = own[size:, size:].toarray()
+            else:
+                scale = sl.block_diag(*[Lambda] * len(H))
+                factor = sl.cholesky(np.eye(size) + scale.T @ own[:size, :size] @ scale)
+                root = sl.block_diag(*np.linalg.cholesky(H))
+                outer.append(sl.solve_triangular(factor, root, trans=1).T)
+                explained = scale @ sl.cho_solve((factor, False), scale.T @ both)
+                rest = own[size:, size:]
+            left = np.hstack([rest, by_beta[size:]]) - cross.T @ explained
+            own, by_beta = left[:, : len(left)], left[:, len(left) :]
+        whole = sl.block_diag(*outer) if outer else np.zeros((0, 0))
+        return tuple(levels), np.ascontiguousarray(whole)
 
 
-def whitened_effects(
-    H: sp.csr_array, n_local: int, k: int, most: float
-) -> tuple[FloatArray, FloatArray, FloatArray, FloatArray]:
-    """``blocks``, ``inner`` and ``outer`` of `Whitening`, and the information h about each effect.
-
-    Given those of the smaller factors for the first ``n_local`` effects, without the larger one's
-    for the others. Products with ``inner`` that are more than ``most`` are left out, and each
-    effect is then whitened by itself.
-    """
-    q, n_s = H.shape[0], H.shape[0] - n_local
-    if q * n_s > most:
-        h = H.diagonal()
-        return 1.0 / np.sqrt(h)[:, None, None], np.zeros((q, 0)), np.zeros((0, 0)), h
-    A = blocks_of(H[:n_local, :n_local], k)
-    blocks = np.linalg.inv(np.linalg.cholesky(A)).transpose(0, 2, 1)
-    cross = H[:n_local, n_local:].toarray()
-    inner = np.linalg.solve(A, cross.reshape(n_local // k, k, n_s)).reshape(n_local, n_s)
-    schur = H[n_local:, n_local:].toarray() - cross.T @ inner
-    outer = sl.solve_triangular(sl.cholesky(schur), np.eye(n_s)) if n_s else schur
-    h = np.concatenate([np.diagonal(A, axis1=1, axis2=2).ravel(), np.diag(schur)])
-    return np.ascontiguousarray(blocks), inner, np.ascontiguousarray(outer), h
+def parameters_of(density: MarginalDensity) -> Function:
+    """``x -> `` the vector of `parameter_vector`."""
+    coordinates = density.coordinates
+    return numpy_function([coordinates.x], [parameter_vector(coordinates)])
 
 
-def places_of_sds(coordinates: Coordinates) -> IntArray:
-    """Where the log standard deviation of every effect in u stands in x; n_x where it has none.
+def split(coordinates: Coordinates, parameters: FloatArray) -> tuple[FloatArray, list[FloatArray]]:
+    """beta and the Lambda of a level of every factor."""
+    model, place = coordinates.model, coordinates.model.p
+    Lambdas = []
+    for width in factor_widths(model):
+        Lambdas.append(parameters[place : place + width**2].reshape(width, width))
+        place += width**2
+    return parameters[: model.p], Lambdas
 
-    Standard deviations whose prior is bounded have other coordinates than their logarithm.
-    """
-    model, places = coordinates.model, []
-    starts = [0, *ends(model)]
-    part = 1
-    for f, factor in enumerate(model.design.factors):
-        priors = coordinates.priors.sds[f]
-        is_log = [prior.support == (0.0, np.inf) for prior in priors]
-        at = starts[part] + np.arange(len(priors))
-        places.append(np.tile(np.where(is_log, at, coordinates.n_x), factor.n_levels))
-        part += 1 + len(model.factor_terms[f])
-    return np.concatenate(places)
+
+def slope_left(levels: tuple[Levels, ...], density: MarginalDensity) -> FloatArray:
+    """Slope of the modes of u in z_x that the quadratic approximation has not, shape (q, n_x)."""
+    centre, parameters = density.centre, parameters_of(density)
+    total, parts = slope_of_modes(density), density.fit.model.u_slices
+    left = np.zeros_like(total)
+
+    def modes(z: FloatArray, first: int) -> FloatArray:
+        """Of one factor, with the effects of those after it where they have moved."""
+        beta, Lambdas = split(density.coordinates, parameters(centre.x + centre.scale @ z)[0])
+        others = u = np.zeros(0)
+        for f in range(len(levels) - 1, first - 1, -1):
+            own = levels[f]
+            u = own.modes(beta, Lambdas[f], others[: own.inner.shape[2]])
+            u = u + (left[parts[f]] @ z).reshape(u.shape)
+            others = np.concatenate([(u @ Lambdas[f].T).ravel(), others])
+        return u.ravel()
+
+    steps = STEP * np.eye(len(centre.x))
+    for f in reversed(range(len(levels))):
+        own = np.array([modes(step, f) - modes(-step, f) for step in steps]).T
+        left[parts[f]] = total[parts[f]] - own / (2.0 * STEP)
+    return left
 
 
 def slope_of_modes(density: MarginalDensity) -> FloatArray:
@@ -178,26 +268,20 @@ def slope_of_modes(density: MarginalDensity) -> FloatArray:
     return np.ascontiguousarray(np.array(columns).T)
 
 
-def information(density: MarginalDensity) -> tuple[sp.csr_array, int, int]:
-    """``H = I + Lambda'Z' D Z Lambda`` at the mode, size and block size of its first factor."""
-    centre, objective, model = density.centre, density.objective, density.fit.model
-    assert model.structure is not None, "only called with random effects"
-    beta, theta, log_phi = objective.split(density.parameters(centre.x))
-    finder = objective.finder
-    M = finder.scaled_design(theta)
-    D = finder.working_information(finder.linear_predictor(beta, centre.u, M), log_phi)
-    cols = model.structure.cols
-    rows = np.repeat(np.arange(model.n), cols.shape[1])
-    design = sp.csr_array((np.ravel(M), (rows, np.ravel(cols))), shape=(model.n, model.q))
-    H = design.T @ (design * np.asarray(D)[:, None]) + sp.eye_array(model.q)
-    first = model.u_slices[0].stop
-    return sp.csr_array(H), first, first // model.design.factors[0].n_levels
+def semidefinite(blocks: FloatArray) -> FloatArray:
+    """Symmetric blocks without their negative parts.
+
+    Where the log-likelihood of a row is not concave, it tells nothing about the level's effects.
+    """
+    values, vectors = np.linalg.eigh(blocks)
+    return (vectors * np.maximum(values, 0.0)[:, None, :]) @ vectors.transpose(0, 2, 1)
 
 
-def blocks_of(H: sp.csr_array, k: int) -> FloatArray:
-    """The diagonal blocks of a block-diagonal matrix, shape (n_levels, k, k)."""
-    entries = H.tocoo()
+def blocks_of(H: Information, k: int) -> FloatArray:
+    """The diagonal blocks of a matrix, shape (n_levels, k, k)."""
+    entries = sp.csr_array(H).tocoo()
     row, column = entries.coords
+    own = row // k == column // k
     blocks = np.zeros((H.shape[0] // k, k, k))
-    blocks[row // k, row % k, column % k] = entries.data
+    blocks[row[own] // k, row[own] % k, column[own] % k] = entries.data[own]
     return blocks
