@@ -9,7 +9,7 @@ LOWEST := .venv-lowest
 PIP_FLAGS := --quiet --quiet --disable-pip-version-check --only-binary :all:
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-slow test-lowest lint format clean
+.PHONY: help demo test test-slow test-lowest docs coverage wheel lint format clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -26,6 +26,17 @@ test-slow: $(VENV)/.stamp-dev ## recovery simulations and sampling runs
 test-lowest: $(LOWEST)/.stamp ## the tests with the oldest dependencies that pyproject.toml allows
 	$(LOWEST)/bin/pytest
 
+docs: $(VENV)/.stamp-docs ## the documentation, with outputs of all its code: docs/_build/html/index.html
+	$(BIN)/python -m sphinx -b html --fail-on-warning docs docs/_build/html
+
+coverage: $(VENV)/.stamp-dev ## which lines and branches the tests run: docs/coverage.md
+	$(BIN)/pytest --cov --cov-report=json:$(VENV)/coverage.json
+	$(BIN)/python tests/coverage_page.py $(VENV)/coverage.json docs/coverage.md
+
+wheel: $(VENV)/.stamp-dev ## sdist and wheel, in dist/
+	rm -rf dist
+	$(BIN)/python -m build --outdir dist .
+
 lint: $(VENV)/.stamp-dev ## ruff, mypy --strict, import-linter
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
@@ -37,7 +48,7 @@ format: $(VENV)/.stamp-dev ## sort imports, mend what ruff can mend, format
 	$(BIN)/ruff format
 
 clean: ## remove the virtual environments and the tools' caches
-	rm -rf $(VENV) $(LOWEST) .mypy_cache .pytest_cache .ruff_cache .import_linter_cache
+	rm -rf $(VENV) $(LOWEST) dist docs/_build docs/notebooks .mypy_cache .pytest_cache .ruff_cache .import_linter_cache
 
 # What running needs; the developer's tools come on top, so that `make demo` does not wait for them.
 $(VENV)/.stamp-run: pyproject.toml
@@ -52,12 +63,18 @@ $(VENV)/.stamp-dev: pyproject.toml
 	@$(BIN)/python -m pip install $(PIP_FLAGS) --editable '.[dev]'
 	@touch $@ $(VENV)/.stamp-run
 
+$(VENV)/.stamp-docs: pyproject.toml
+	$(call venv,$(VENV))
+	@echo "Installing mixedlm_pt and what builds its documentation into $(VENV) (once, a minute or two) ..."
+	@$(BIN)/python -m pip install $(PIP_FLAGS) --editable '.[docs]'
+	@touch $@ $(VENV)/.stamp-run
+
 $(LOWEST)/.stamp: pyproject.toml
 	$(call venv,$(LOWEST))
 	@echo "Installing the lower bounds of pyproject.toml into $(LOWEST) (once, a minute or two) ..."
 	@$(LOWEST)/bin/python -c "$$LOWER_BOUNDS" > $(LOWEST)/constraints.txt
 	@$(LOWEST)/bin/python -m pip install $(PIP_FLAGS) --editable '.[plots,polars]' \
-		pytest hypothesis --constraint $(LOWEST)/constraints.txt
+		pytest hypothesis hatchling --constraint $(LOWEST)/constraints.txt
 	@touch $@
 
 define LOWER_BOUNDS

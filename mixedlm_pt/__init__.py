@@ -65,6 +65,7 @@ from mixedlm_pt.prediction import coef, fitted, marginal_coefs, predict, ranef, 
 from mixedlm_pt.refitting import allFit, bootMer, cross_validate, power, refit, update
 from mixedlm_pt.results import GlmerResult
 from mixedlm_pt.summary import VarCorr, augment, glance, summary, tidy
+from mixedlm_pt.verb_functions import as_function
 
 if TYPE_CHECKING or EAGER_IMPORT:
     from mixedlm_pt.bayes import loo_compare, prior_summary, to_pymc
@@ -102,7 +103,8 @@ else:
         if name in __all__:
             for folder in map(__getattr__, folders):
                 if name in folder.__all__:
-                    return globals().setdefault(name, getattr(folder, name))
+                    verb = as_function(getattr(folder, name))
+                    return globals().setdefault(name, verb)
         raise AttributeError(f"module 'mixedlm_pt' has no attribute {name!r}")
 
     def __dir__():
@@ -213,3 +215,5 @@ __all__ = [
     "vcov",
     "weights",
 ]
+
+globals().update({name: as_function(globals()[name]) for name in __all__ if name in globals()})

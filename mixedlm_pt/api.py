@@ -25,6 +25,7 @@ def glmer(
     offset: Any = None,
     na_action: str = "omit",
     contrasts: Mapping[str, Any] | None = None,
+    covariance: Mapping[str, Any] | None = None,
     control: GlmerControl | None = None,
     start: Mapping[str, Any] | GlmerResult | None = None,
     priors: Any = None,
@@ -54,6 +55,10 @@ def glmer(
         Rows with missing values: left out; left out and padded with NaN in results; an error.
     contrasts : mapping, optional
         Column to ``"treatment"``, ``"sum"``, ``"helmert"``, ``"poly"`` or a matrix.
+    covariance : mapping, optional
+        Random-effects term, as it is printed (``"0 + visit | subject"``), to the structure of its
+        covariance, an instance of your own `Covariance`; terms that are not named have lme4's
+        unstructured one, ``"us"``. Only maximum likelihood without priors knows others.
     control : GlmerControl, optional
     start : mapping or GlmerResult, optional
         Starting values: ``"fixef"``, ``"theta"`` (absolute), ``"phi"``, any of them.
@@ -119,6 +124,7 @@ def glmer(
         "offset": offset,
         "na_action": na_action,
         "contrasts": contrasts,
+        "covariance": covariance,
         "control": control,
         "priors": dict(priors) if isinstance(priors, Mapping) else priors,
         "backend": backend,
@@ -148,6 +154,10 @@ def glmer_nb(
     GlmerResult
         theta counts in the degrees of freedom; ``fit.phi`` is its estimate.
     """
+    if "family" in arguments:
+        raise ArgumentError(
+            "glmer_nb() has its family, the negative binomial; for another one use glmer()."
+        )
     start = arguments.pop("start", None)
     if theta is not None:
         if not (isinstance(theta, Real) and 0.0 < float(theta) < np.inf):

@@ -74,6 +74,33 @@ def names_of(name: str, value: Any) -> list[Any]:
     return list(value)
 
 
+def true_or_false(name: str, value: Any) -> bool:
+    """The value of an argument that is switched on or off.
+
+    Raises
+    ------
+    ArgumentError
+    """
+    if not isinstance(value, bool | np.bool_):
+        raise ArgumentError(f"{name} is {value!r}; it must be True or False.")
+    return bool(value)
+
+
+def checked_random_seed(seed: Any) -> int | None:
+    """A seed that samplers take: a non-negative integer, or None for a random one.
+
+    Raises
+    ------
+    ArgumentError
+    """
+    is_integer = isinstance(seed, int | np.integer) and not isinstance(seed, bool)
+    if seed is not None and not (is_integer and seed >= 0):
+        raise ArgumentError(
+            f"random_seed is {seed!r}; it must be a non-negative integer, or None for a random one."
+        )
+    return None if seed is None else int(seed)
+
+
 def checked_seed(seed: Any) -> Any:
     """A seed that NumPy takes.
 

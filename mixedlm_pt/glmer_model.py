@@ -132,13 +132,14 @@ def glmer_model(
     offset: Any = None,
     na_action: str = "omit",
     contrasts: Mapping[str, Any] | None = None,
+    covariance: Mapping[str, Any] | None = None,
     control: GlmerControl | None = None,
 ) -> GlmerModel:
     """A model that is not fitted: to look at its priors, to sample it, or to fit it later.
 
     Parameters
     ----------
-    formula, data, family, weights, offset, na_action, contrasts, control
+    formula, data, family, weights, offset, na_action, contrasts, covariance, control
         As in `glmer`.
 
     Returns
@@ -176,6 +177,7 @@ def glmer_model(
         "offset": offset,
         "na_action": na_action,
         "contrasts": contrasts,
+        "covariance": covariance,
         "control": control,
         "priors": None,
         "backend": "auto",

@@ -10,6 +10,7 @@ import numpy as np
 from mixedlm_pt._typing import IntArray
 from mixedlm_pt.covariance import Covariance, Unstructured
 from mixedlm_pt.design import Design
+from mixedlm_pt.errors import ArgumentError
 from mixedlm_pt.families import Family
 from mixedlm_pt.linalg import N_PROBES, Structure, choose_structure
 
@@ -147,9 +148,23 @@ class GLMM:
         theta = np.concatenate([np.empty(0, np.int64), *places])
         return GLMM(smaller, self.family, covariances), theta
 
+    def require_unstructured(self, what: str, remedy: str) -> None:
+        """Refuse what exists for unstructured covariances only; ``remedy`` says what to do.
+
+        Raises
+        ------
+        ArgumentError
+        """
+        for term, covariance in zip(self.design.terms, self.covariances, strict=True):
+            if not isinstance(covariance, Unstructured):
+                raise ArgumentError(
+                    f"({term.label}) has the covariance structure {covariance.name!r}, and {what} "
+                    f"only for unstructured covariances. {remedy}"
+                )
+
     @cached_property
     def signature(self) -> Hashable:
         """What a compiled graph depends on: equal signatures share one compilation."""
         layout = None if self.structure is None else self.structure.layout
-        terms = tuple((c.name, k) for c, k in zip(self.covariances, self.term_widths, strict=True))
+        terms = tuple((c.key, k) for c, k in zip(self.covariances, self.term_widths, strict=True))
         return self.family.key, terms, self.factor_terms, layout

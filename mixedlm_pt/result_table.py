@@ -21,6 +21,9 @@ from mixedlm_pt.tables import (
 
 type Format = Callable[[Iterable[float]], list[str]]
 
+# Ratios above it are printed as powers of ten.
+READABLE = 1e6
+
 
 @dataclass(frozen=True, eq=False)
 class ResultTable:
@@ -138,6 +141,11 @@ def with_decimals(places: int) -> Format:
     return lambda values: [number(value, places) for value in values]
 
 
+def evidence_ratios(values: Iterable[float]) -> list[str]:
+    """A decimal as far as it can be read, then powers of ten."""
+    return [number(value, 1) if value < READABLE else f"{value:.2g}" for value in values]
+
+
 # Columns whose decimals are a convention; others get four significant digits.
 FORMATS: dict[str, Format] = {
     "npar": with_decimals(0),
@@ -148,7 +156,7 @@ FORMATS: dict[str, Format] = {
     "AICc": with_decimals(2),
     "delta": with_decimals(2),
     "weight": with_decimals(3),
-    "evidence": with_decimals(1),
+    "evidence": evidence_ratios,
     "BIC": with_decimals(2),
     "logLik": with_decimals(3),
     "-2*log(L)": with_decimals(2),

@@ -1,14 +1,20 @@
 """Long work in independent pieces: in parallel, with progress, interruptible."""
 
+from __future__ import annotations
+
 from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from contextlib import closing
 from functools import partial
-from typing import Any
+from importlib.util import find_spec
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from mixedlm_pt.arguments import checked_seed
 from mixedlm_pt.errors import ArgumentError
+
+if TYPE_CHECKING:
+    from rich.console import Console
 
 type Seed = int | np.random.SeedSequence | None
 
@@ -78,7 +84,7 @@ def run_batches[Task, Outcome](
     size = min(size, max(1, -(-len(tasks) // n_workers)))
     batches = [tasks[first : first + size] for first in range(0, len(tasks), size)]
     outcomes: list[Outcome] = []
-    with Progress(disable=not progress) as bar:
+    with Progress(console=progress_console(), disable=not progress) as bar:
         row = bar.add_task(label, total=len(tasks))
         if n_workers == 1:
             stream = (outcome for batch in batches for outcome in work(batch))
@@ -94,6 +100,21 @@ def run_batches[Task, Outcome](
             if not outcomes:
                 raise
     return outcomes
+
+
+def progress_console(*, stderr: bool = False) -> Console:
+    """Where progress is shown; in a notebook that has no widgets as text.
+
+    Rich redraws in notebooks by ipywidgets. Where that is missing it would leave a warning and
+    empty outputs below the cell.
+    """
+    from rich.console import Console
+
+    console = Console(stderr=stderr)
+    if console.is_jupyter and find_spec("ipywidgets") is None:
+        # A kernel's streams say that they were terminals.
+        return Console(stderr=stderr, force_jupyter=False, force_terminal=False)
+    return console
 
 
 def alone[Task, Outcome](

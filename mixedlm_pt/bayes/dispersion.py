@@ -37,7 +37,10 @@ class Dispersion:
             return None
         if not family.phi_scales_variance:
             return cls(family.phi_name, 1.0)
-        V = compile_model(model, Approximation()).variance(PROBES, np.asarray(1.0))[0]
+        compiled = compile_model(model, Approximation())
+        if not compiled.has_variance:
+            return cls("sigma", 0.5)
+        V = compiled.variance(PROBES, np.asarray(1.0))[0]
         return cls("sigma", 0.5) if V[0] == V[1] else cls("shape", -1.0)
 
     def log_phi(self, value: Scalar) -> Scalar:

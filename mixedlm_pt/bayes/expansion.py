@@ -75,7 +75,8 @@ class Expansion:
         import xarray as xr
 
         sizes = x.shape[:2]
-        variables = self.variables(x.reshape(-1, x.shape[2]), u.reshape(-1, u.shape[2]))
+        n = sizes[0] * sizes[1]
+        variables = self.variables(x.reshape(n, x.shape[2]), u.reshape(n, u.shape[2]))
         labels: Mapping[str, Any] = labels_of(self.model)
         used = {dim for dims, _ in variables.values() for dim in dims}
         return xr.Dataset(

@@ -57,6 +57,8 @@ def loo_pit(
        their plot.
     """
     left_out = loo(posterior) if left_out is None else left_out
+    if not isinstance(left_out, Loo):
+        raise ArgumentError(f"left_out is {left_out!r}; it must be what loo() returned.")
     if not left_out.units.is_rows:
         raise ArgumentError(f"left_out leaves out {left_out.what}; PIT values need loo() by row.")
     log_weights = left_out.arviz.log_weights.transpose(..., "chain", "draw").to_numpy()

@@ -33,6 +33,7 @@ from mixedlm_pt.bayes.prior_summary import PriorSummary, prior_summary
 from mixedlm_pt.bayes.priors import Priors
 from mixedlm_pt.bayes.pymc_model import term_columns, to_pymc
 from mixedlm_pt.diagnostics.scales import scaled_parameters
+from mixedlm_pt.errors import ArgumentError
 from mixedlm_pt.fit import Fit
 from mixedlm_pt.model import GLMM
 
@@ -148,6 +149,9 @@ class PosteriorResult:
         standard errors and the log-likelihood of the result remain those of ML.
         """
         draws = self.parameter_draws
+        n = len(draws.beta)
+        if not (isinstance(index, int | np.integer) and -n <= index < n):
+            raise ArgumentError(f"index is {index!r}; there are {n:,} draws, the first is 0.")
         return self.fit.replace(
             estimate=replace(
                 self.fit.estimate,
@@ -196,6 +200,7 @@ class PosteriorResult:
     check = posterior_checks.check
     simulate_residuals = posterior_checks.simulate_residuals
     diagnosis = report.diagnosis
+    problems = report.problems
 
     nobs = of_the_fit(inference.nobs)
     ngrps = of_the_fit(inference.ngrps)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -204,6 +204,11 @@ def chosen_statistics(
         chosen = {name: by_column(one) for name, one in statistic.items()}
     else:
         several = [statistic] if isinstance(statistic, str) or callable(statistic) else statistic
+        if not isinstance(several, Iterable):
+            raise ArgumentError(
+                f"statistic is {statistic!r}; it must be a name ({', '.join(STATISTICS)}), a "
+                "function of a response, or several of them."
+            )
         chosen = {}
         for one in several:
             if callable(one):
@@ -218,7 +223,17 @@ def chosen_statistics(
 
 def by_column(statistic: Statistic) -> Reduction:
     """A user's function of one response for many."""
-    return lambda y: np.apply_along_axis(lambda one: float(statistic(one)), 0, y)
+
+    def number(y: FloatArray) -> float:
+        value = statistic(y)
+        try:
+            return float(value)
+        except (TypeError, ValueError):
+            raise ArgumentError(
+                f"statistic returned {value!r}; it must return one number for a response."
+            ) from None
+
+    return lambda y: np.apply_along_axis(number, 0, y)
 
 
 def compared(observed: Mapping[str, float], values: Mapping[str, FloatArray]) -> pd.DataFrame:

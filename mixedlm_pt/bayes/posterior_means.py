@@ -28,7 +28,7 @@ LIMITS = ("LCL", "UCL")
 AVERAGED = "Averaged over normal random effects with the total sd of every draw."
 
 
-@dataclass(frozen=True, eq=False, kw_only=True)
+@dataclass(frozen=True, eq=False, repr=False, kw_only=True)
 class PosteriorMeans(Means):
     """Marginal means or trends of every draw; ``estimates`` are those of the fit.
 

@@ -46,7 +46,7 @@ def fixef(posterior: PosteriorResult) -> pd.Series:
     return pd.Series(means, index=pd.Index(posterior.model.design.coef_names), name="fixef")
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class PosteriorEffects(RandomEffects):
     """Posterior means of the random effects by group, with what a fit's `ranef` has.
 
@@ -138,7 +138,7 @@ def coef(posterior: PosteriorResult) -> dict[str, pd.DataFrame]:
     return coefficients
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class PosteriorComponents(VarianceComponents):
     """Posterior means of the standard deviations and correlations of the random effects.
 

@@ -65,6 +65,10 @@ def make_priors(model: GLMM, priors: PriorsArgument = None) -> Priors:
     Standard deviations by herd
       (Intercept)  ~ half_student_t(df = 3, scale = 2.5)
     """
+    model.require_unstructured(
+        "there are priors, and so posteriors and penalised fits,",
+        "Leave out covariance= for a posterior.",
+    )
     if isinstance(priors, Priors):
         return priors
     changes: Mapping[str, Any] = {}

@@ -13,7 +13,7 @@ import numpy as np
 import pandas as pd
 
 from mixedlm_pt._typing import FloatArray
-from mixedlm_pt.arguments import positive_integer
+from mixedlm_pt.arguments import checked_random_seed, positive_integer
 from mixedlm_pt.bayes.dispersion import Dispersion
 from mixedlm_pt.bayes.prior_choice import PriorsArgument, chosen_priors
 from mixedlm_pt.bayes.priors import (
@@ -224,7 +224,7 @@ def prior_predictive(
             "use a family with one, such as binomial, poisson or negative_binomial."
         )
     refuse_improper(model, own)
-    rng = np.random.default_rng(random_seed)
+    rng = np.random.default_rng(checked_random_seed(random_seed))
     parameters = draw_parameters(model, own, draws, rng)
     mean = means(model, parameters)
     phi = np.full(draws, model.family.fixed_phi or 1.0)

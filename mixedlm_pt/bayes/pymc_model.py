@@ -69,10 +69,11 @@ def to_pymc(
 
     - ``beta`` (coefficient): R's coefficients; with an intercept and other predictors it is
       computed from ``beta_centred``, whose intercept belongs to centred predictors.
-    - ``sd_herd`` (term_herd), ``corr_herd`` (term_herd, term_herd_): standard deviations and, where
-      a term has several effects, correlations, computed from their Cholesky factor.
-    - ``u_herd`` (level_herd, term_herd): standard normal effects, and ``b_herd``: effects on the
-      link scale. Either ``u_herd`` is the free variable and ``b_herd`` is computed from it
+    - ``sd_herd`` (``term_herd``), ``corr_herd`` (``term_herd``, ``term_herd_``): standard
+      deviations and, where a term has several effects, correlations, computed from their Cholesky
+      factor.
+    - ``u_herd`` (``level_herd``, ``term_herd``): standard normal effects, and ``b_herd``: effects
+      on the link scale. Either ``u_herd`` is the free variable and ``b_herd`` is computed from it
       (non-centred) or, with ``centred``, ``b_herd`` is free and ``u_herd`` computed.
     - ``sigma``, ``shape`` or ``theta``: the dispersion on its natural scale.
     - ``y`` (obs): response, a proportion for the binomial.
@@ -122,6 +123,20 @@ def to_pymc(
     return build_pymc(model, own, centred_factors(fit_or_model, model, centred)).pymc
 
 
+def require_posterior(model: GLMM) -> None:
+    """Refuse families that have no likelihood.
+
+    Raises
+    ------
+    ArgumentError
+    """
+    if not model.family.has_likelihood:
+        raise ArgumentError(
+            f"{model.family.name} has no likelihood and so no posterior; use a family with one, "
+            "such as binomial, poisson or negative_binomial."
+        )
+
+
 def build_pymc(
     model: GLMM, priors: Priors, centred: Sequence[bool] | None = None
 ) -> PosteriorModel:
@@ -139,11 +154,7 @@ def build_pymc(
     # PyMC's samplers run in numba: this registers the numba versions of the structured Ops.
     import mixedlm_pt.linalg.dispatch_numba  # noqa: F401
 
-    if not model.family.has_likelihood:
-        raise ArgumentError(
-            f"{model.family.name} has no likelihood and so no posterior; use a family with one, "
-            "such as binomial, poisson or negative_binomial."
-        )
+    require_posterior(model)
     with pm.Model(coords=coordinates(model)) as pymc_model:
         graph = with_data(GLMMGraph.of(model), model)
         beta_prior, graph = with_coefficients(graph, model, priors)

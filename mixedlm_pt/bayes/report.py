@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
@@ -101,11 +101,35 @@ def diagnosis(posterior: PosteriorResult) -> tuple[str, ...]:
         f"Compiled in {posterior.compile_seconds:.1f} s, sampled in "
         f"{posterior.sampling_seconds:.1f} s.",
         summary_line(agreement, trouble),
-        *weight_lines(posterior),
-        *trouble_lines(posterior, trouble),
-        *mixing_lines(posterior, agreement),
+        *weight_line(posterior),
+        *problem_lines(posterior, trouble, agreement),
     ]
     return tuple(lines)
+
+
+def problems(posterior: PosteriorResult) -> tuple[str, ...]:
+    """Why the draws cannot be trusted; empty where all is well.
+
+    Parameters
+    ----------
+    posterior : PosteriorResult
+
+    Returns
+    -------
+    tuple of str
+        The lines of `diagnosis` that ask for something to be done.
+    """
+    agreement, trouble = convergence_with_effects(posterior), Trouble.of(posterior)
+    return tuple(problem_lines(posterior, trouble, agreement))
+
+
+def problem_lines(
+    posterior: PosteriorResult, trouble: Trouble, agreement: pd.DataFrame
+) -> Iterator[str]:
+    """What went wrong, where, and what to do."""
+    yield from bad_weights(posterior)
+    yield from trouble_lines(posterior, trouble)
+    yield from mixing_lines(posterior, agreement)
 
 
 def how_sampled(posterior: PosteriorResult) -> str:
@@ -120,17 +144,26 @@ def how_sampled(posterior: PosteriorResult) -> str:
     )
 
 
-def weight_lines(posterior: PosteriorResult) -> Iterator[str]:
-    """How far the weights of a marginal target can be trusted."""
+def weights(posterior: PosteriorResult) -> Mapping[Any, Any]:
+    """Pareto k and efficiency of the weights of a marginal target; empty for other targets."""
     groups = posterior.data.children
     attrs = groups["sample_stats"].attrs if "sample_stats" in groups else {}
-    if "khat" not in attrs:
-        return
-    yield (
-        f"Weights towards the exact posterior: Pareto k {attrs['khat']:.2f}, "
-        f"{100.0 * attrs['efficiency']:.0f} % of the draws effective."
-    )
-    if attrs["khat"] > MAX_KHAT:
+    return attrs if "khat" in attrs else {}
+
+
+def weight_line(posterior: PosteriorResult) -> Iterator[str]:
+    """How well the draws of a marginal target do for the exact posterior."""
+    found = weights(posterior)
+    if found:
+        yield (
+            f"Weights towards the exact posterior: Pareto k {found['khat']:.2f}, "
+            f"{100.0 * found['efficiency']:.0f} % of the draws effective."
+        )
+
+
+def bad_weights(posterior: PosteriorResult) -> Iterator[str]:
+    """Whether the weights of a marginal target cannot be trusted."""
+    if weights(posterior).get("khat", 0.0) > MAX_KHAT:
         yield (
             f"Pareto k is above {MAX_KHAT}: these draws miss a part of the posterior. "
             "Use target='full'."

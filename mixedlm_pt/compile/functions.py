@@ -3,7 +3,8 @@
 from collections import OrderedDict
 from collections.abc import Callable, Hashable
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, wraps
+from threading import RLock
 from typing import Any
 
 import pytensor
@@ -15,7 +16,13 @@ from mixedlm_pt._typing import Scalar, Vector
 from mixedlm_pt.compile.backends import BACKENDS, Function, check_backend
 from mixedlm_pt.compile.batched import BatchedFunctions
 from mixedlm_pt.compile.density_loop import DensityLoop, density_loop
-from mixedlm_pt.families.density import derivatives, log_density, unit_deviance, variance
+from mixedlm_pt.families.density import (
+    derivatives,
+    has_variance,
+    log_density,
+    unit_deviance,
+    variance,
+)
 from mixedlm_pt.graph import (
     GLMMGraph,
     adaptive_quadrature,
@@ -33,6 +40,7 @@ from mixedlm_pt.model import GLMM
 CACHE_SIZE = 64
 
 _cache: OrderedDict[Hashable, "CompiledModel"] = OrderedDict()
+_lock = RLock()
 
 
 @dataclass(frozen=True)
@@ -55,7 +63,15 @@ def compiled[Outcome](build: Callable[[Any], Outcome]) -> cached_property[Outcom
     """A property that is built and compiled at first use."""
     # PyTensor would note the source line of every variable, for messages that no user sees: a
     # sixth of the time.
-    return cached_property(pytensor.config.change_flags(traceback__limit=0)(build))
+    make: Callable[[Any], Outcome] = pytensor.config.change_flags(traceback__limit=0)(build)
+
+    @wraps(build)
+    def made(model: Any) -> Outcome:
+        # PyTensor's settings and rewriters are one for the process, whatever its threads do.
+        with _lock:
+            return make(model)
+
+    return cached_property(made)
 
 
 @dataclass(frozen=True, eq=False)
@@ -238,6 +254,11 @@ class CompiledModel:
         mu, phi = pt.dvector("mu"), pt.dscalar("phi")
         return self.function([mu, phi], [variance(self.graph.family, mu, phi)])
 
+    @cached_property
+    def has_variance(self) -> bool:
+        """Whether `variance` exists."""
+        return has_variance(self.graph.family)
+
     @compiled
     def unit_deviance(self) -> Function:
         """``(y, eta, phi) -> deviance`` of every row (n,) for unit weight."""
@@ -287,9 +308,10 @@ def compile_model(
     """
     check_backend(backend)
     key = (model.signature, approximation, backend)
-    if key not in _cache:
-        _cache[key] = CompiledModel(GLMMGraph.of(model), approximation, backend)
-    _cache.move_to_end(key)
-    while len(_cache) > CACHE_SIZE:
-        _cache.popitem(last=False)
-    return _cache[key]
+    with _lock:
+        if key not in _cache:
+            _cache[key] = CompiledModel(GLMMGraph.of(model), approximation, backend)
+        _cache.move_to_end(key)
+        while len(_cache) > CACHE_SIZE:
+            _cache.popitem(last=False)
+        return _cache[key]

@@ -178,7 +178,10 @@ class Tape:
         registers = known.copy()
         registers[plan.n_bound : self.n_inputs] = arguments
         # Loops keep memory between calls: one set for every call at the same time.
-        loops = idle.pop() if idle else running_loops(plan, known)
+        try:
+            loops = idle.pop()
+        except IndexError:
+            loops = running_loops(plan, known)
         with np.errstate(all="ignore"):
             for function, places, targets, dead in plan.then:
                 values = [registers[i] for i in places]

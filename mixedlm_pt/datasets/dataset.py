@@ -4,7 +4,7 @@ import html
 import textwrap
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import pandas as pd
 
@@ -83,7 +83,7 @@ class Factor(Column):
         return text.astype(pd.CategoricalDtype([*levels], self.is_ordered))
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Dataset:
     """Description of a data set; its ``str()`` is meant for reading.
 
@@ -105,7 +105,7 @@ class Dataset:
     title: str
     source: str
     n_rows: int
-    columns: Mapping[str, Column] = field(repr=False)
+    columns: Mapping[str, Column]
     is_compressed: bool = False
 
     @property
@@ -148,6 +148,8 @@ class Dataset:
             )
         lines += ["", *textwrap.wrap(f"Source: {self.source}", WIDTH, subsequent_indent="  ")]
         return "\n".join(lines)
+
+    __repr__ = __str__
 
     def _repr_html_(self) -> str:
         return (

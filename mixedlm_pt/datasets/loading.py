@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from pathlib import Path
+from textwrap import indent
 
 import pandas as pd
 
@@ -104,7 +105,7 @@ def loader(name: str) -> Callable[[], pd.DataFrame]:
 
     load_rows.__name__ = load_rows.__qualname__ = dataset.loader_name
     load_rows.__doc__ = (
-        f"{dataset.title}.\n\n{dataset}\n\n"
+        f"{dataset.title}.\n\n::\n\n{indent(str(dataset), '    ')}\n\n"
         f"Returns\n-------\nDataFrame, shape ({dataset.n_rows}, {len(dataset.columns)})\n"
         "    A new data frame at every call.\n"
     )

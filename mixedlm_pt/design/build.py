@@ -19,7 +19,7 @@ from mixedlm_pt.design.rows import complete_rows, omitted_rows
 from mixedlm_pt.design.table import Table
 from mixedlm_pt.design.types import Design, Specification
 from mixedlm_pt.design.values import Factor, Value
-from mixedlm_pt.errors import DataError, RankDeficiencyWarning, unknown_name, warn
+from mixedlm_pt.errors import ArgumentError, DataError, RankDeficiencyWarning, unknown_name, warn
 from mixedlm_pt.families import Family
 from mixedlm_pt.formula import Node, parse_formula
 
@@ -97,7 +97,8 @@ def build_design(
     response = check_response(observed, w, parsed.response_text, frame.index, family)
     refuse_constant(response)
     return Design(
-        formula=formula,
+        # A formula written over several lines is printed in one.
+        formula=" ".join(line.strip() for line in formula.strip().splitlines()),
         response=response,
         X=used.matrix,
         coef_names=used.names,
@@ -140,6 +141,11 @@ def _prior_weights(frame: Frame, argument: PerRow) -> FloatArray:
 def _codings(values: Mapping[str, Value], contrasts: Mapping[str, object]) -> dict[str, Contrast]:
     """The contrast of every factor among the predictors, by its R name."""
     factors = {name: value for name, value in values.items() if isinstance(value, Factor)}
+    if not isinstance(contrasts, Mapping):
+        raise ArgumentError(
+            f"contrasts is {contrasts!r}; it must be a mapping from factors to contrasts, such as "
+            "{'f': 'sum'}."
+        )
     for name in contrasts:
         if name not in factors:
             raise unknown_name("factor in contrasts", name, factors)

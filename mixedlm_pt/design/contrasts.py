@@ -116,6 +116,8 @@ def make_contrast(wanted: object, labels: list[str], factor: str) -> Contrast:
             f"the contrast matrix of {factor!r} has shape {matrix.shape}; with {rows} levels it "
             f"needs {rows} rows and 1 to {rows - 1} columns"
         )
+    if not np.isfinite(matrix).all():
+        raise ArgumentError(f"the contrast matrix of {factor!r} has values that are not finite")
     if np.linalg.matrix_rank(np.column_stack([np.ones(rows), matrix])) <= columns:
         raise ArgumentError(
             f"the columns of the contrast matrix of {factor!r} and the constant are dependent"

@@ -14,7 +14,7 @@ from mixedlm_pt.design.functions import ELEMENTWISE, FACTORS, KNOWN, STATEFUL, S
 from mixedlm_pt.design.levels import level_label
 from mixedlm_pt.design.table import Table
 from mixedlm_pt.design.values import Basis, Factor, Value, as_factor
-from mixedlm_pt.errors import DataError, FormulaError
+from mixedlm_pt.errors import DataError, FormulaError, MixedlmError
 from mixedlm_pt.formula import deparse
 from mixedlm_pt.formula.nodes import (
     Binary,
@@ -93,7 +93,9 @@ class Evaluator:
         """
         value = self.value(node)
         if isinstance(value, Factor | Basis | str | list):
-            raise DataError(f"{role} {deparse(node)!r} is not numeric")
+            raise DataError(
+                f"{role} {deparse(node)!r} is not numeric; convert the column to numbers first."
+            )
         array = np.asarray(value, dtype=np.float64)
         return array if array.ndim else np.broadcast_to(array, (self.table.n,))
 
@@ -130,14 +132,18 @@ class Evaluator:
             self.kinds[name] = "factor" if isinstance(value, Factor) else "numeric"
         elif isinstance(value, Factor):
             raise DataError(
-                f"column {name!r} was numeric in the fit and is categorical in the new data"
+                f"column {name!r} was numeric in the fit and is categorical in the new data; "
+                "convert it to numbers"
             )
         return value
 
     def _operand(self, node: Node) -> Any:
         value = self.value(node)
-        if isinstance(value, Factor | Basis | str):
-            raise DataError(f"{deparse(node)!r} is not numeric, so no arithmetic can be done on it")
+        if isinstance(value, Factor | Basis | str | list):
+            raise DataError(
+                f"{deparse(node)!r} is not numeric, so no arithmetic can be done on it. Convert it "
+                "to numbers first, or use it as it is."
+            )
         return value
 
     def _binary(self, symbol: str, left: Node, right: Node) -> Value:
@@ -187,8 +193,15 @@ class Evaluator:
                 return np.asarray(
                     ELEMENTWISE[name](*map(self._operand, node.arguments), **keywords)
                 )
-        except TypeError as error:
+        except MixedlmError:
+            raise
+        except (TypeError, ValueError) as error:
             raise FormulaError(f"{deparse(node)} cannot be evaluated: {error}") from error
+        if name == "offset":
+            raise FormulaError(
+                f"{deparse(node)} cannot be used here; an offset is a term of its own, added to "
+                "the predictors: y ~ x + offset(z) + (1 | g)"
+            )
         near = difflib.get_close_matches(name, KNOWN, n=1)
         hint = f" Did you mean {near[0]}()?" if near else ""
         raise FormulaError(

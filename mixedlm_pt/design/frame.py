@@ -46,7 +46,11 @@ def per_row(argument: RowArgument, name: str, table: Table) -> PerRow:
     if isinstance(argument, str):
         return PerRow(name, parse_expression(argument))
     try:
-        rows = np.asarray(argument, dtype=np.float64)
+        given = np.asarray(argument)
+        # Text that looks like numbers is likely another column than was meant.
+        if any(isinstance(item, str) for item in given.flat if given.dtype.kind in "OUS"):
+            raise TypeError
+        rows = given.astype(np.float64)
     except (TypeError, ValueError):
         raise ArgumentError(f"{name} is not numeric; give a column name or numbers") from None
     if rows.shape != (table.n,):
@@ -151,7 +155,10 @@ class Frame:
             rows = argument.rows[self.keep]
             if not np.isfinite(rows).all():
                 first = first_place(~np.isfinite(rows))
-                raise DataError(f"offset is {rows[first]} at row {self.index[first]}")
+                raise DataError(
+                    f"offset is {rows[first]} at row {self.index[first]}; it must be finite. Drop "
+                    "these rows or correct the offset."
+                )
             total += rows
         return total
 

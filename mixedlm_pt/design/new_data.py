@@ -7,6 +7,7 @@ import numpy as np
 import pandas as pd
 
 from mixedlm_pt._typing import FloatArray
+from mixedlm_pt.arguments import true_or_false
 from mixedlm_pt.design.coding import model_columns
 from mixedlm_pt.design.evaluate import Evaluator
 from mixedlm_pt.design.frame import Frame, PerRow, RowArgument, column_names, per_row, used_nodes
@@ -23,8 +24,8 @@ from mixedlm_pt.design.rows import complete_rows, omitted_rows
 from mixedlm_pt.design.table import Table
 from mixedlm_pt.design.types import Design, GroupingFactor, NewDesign, Response, Specification
 from mixedlm_pt.design.values import Factor, Value, as_factor, first_place
-from mixedlm_pt.errors import ArgumentError, DataError, FormulaError
-from mixedlm_pt.formula import Node, parse_random, variables
+from mixedlm_pt.errors import ArgumentError, ColumnNotFoundError, DataError, FormulaError
+from mixedlm_pt.formula import Bar, Node, parse_random, variables
 
 
 def new_design(
@@ -72,6 +73,7 @@ def new_design(
         When the fit's ``offset`` was an array and none is given here.
     """
     specification = design.specification
+    true_or_false("allow_new_levels", allow_new_levels)
     table = Table(newdata)
     if require_trials and weights is None:
         _check_trials(specification, table)
@@ -87,6 +89,7 @@ def new_design(
     w_argument = _argument(weights, specification.weights, table)
     offset_argument = _argument(offset, specification.offset, table)
 
+    _require_groups(grouped, table)
     nodes = used_nodes(specification.formula, bars, grouped)
     nodes += [] if offset_argument.node is None else [offset_argument.node]
     nodes += [specification.formula.response] if require_response else []
@@ -112,7 +115,7 @@ def new_design(
         offset=frame.offset(offset_argument),
         factors=factors,
         terms=new_terms,
-        weights=_weights(frame, specification, w_argument),
+        weights=_weights(frame, specification, w_argument, is_given=weights is not None),
         response=_response(frame, specification, w_argument) if require_response else None,
         index=frame.index,
         full_index=table.index,
@@ -147,6 +150,18 @@ def term_positions(design: Design, re_form: str | None) -> tuple[int, ...]:
     return tuple(sorted({labels.index(bar.label) for bar in bars}))
 
 
+def _require_groups(bars: Sequence[Bar], table: Table) -> None:
+    """Refuse new data without a grouping factor; others need not know that predictions can."""
+    for bar in bars:
+        for name in (name.name for part in bar.group.parts for name in variables(part)):
+            if name not in table:
+                raise ColumnNotFoundError(
+                    f"the new data have no column {name!r}, which ({bar.label}) needs. Add it, or "
+                    "leave the random effects out by re_form='~0' or average over them by "
+                    "re_form='marginal'."
+                )
+
+
 def _argument(given: RowArgument, fitted: PerRow, table: Table) -> PerRow:
     """What the caller gives for the new data, else the expression that the fit was given."""
     return PerRow(fitted.name, fitted.node) if given is None else per_row(given, fitted.name, table)
@@ -165,7 +180,10 @@ def with_fitted_levels(values: dict[str, Value], specification: Specification) -
         levels = specification.levels.get(name)
         if levels is None:
             if isinstance(value, Factor):
-                raise DataError(f"{name!r} was numeric in the fit, in the new data it is not")
+                raise DataError(
+                    f"{name!r} was numeric in the fit, in the new data it is not; convert it to "
+                    "numbers"
+                )
             matched[name] = value
             continue
         factor = as_factor(value)
@@ -191,8 +209,9 @@ def _checked_levels(
         label = level_label(factor.levels[factor.codes[row]])
         raise DataError(
             f"grouping factor {factor.name!r} has a level in the new data that the fit has not "
-            f"seen: {label!r} at row {index[row]} ({new.sum():,} of {len(new):,} rows). With "
-            "allow_new_levels=True its random effects count as zero."
+            f"seen: {label!r} at row {index[row]} ({new.sum():,} of {len(new):,} rows). Allow it "
+            "with allow_new_levels=True: a fit then predicts at random effects of zero, a "
+            "posterior draws them."
         )
     return factor
 
@@ -203,12 +222,19 @@ def _unseen_level(fitted: GroupingFactor, n: int) -> GroupingFactor:
     return GroupingFactor(fitted.name, levels, np.full(n, fitted.n_levels, np.int64))
 
 
-def _weights(frame: Frame, specification: Specification, argument: PerRow) -> FloatArray:
-    """Trials or prior weights as far as the new data state them, 1 elsewhere, shape (n,)."""
+def _weights(
+    frame: Frame, specification: Specification, argument: PerRow, *, is_given: bool
+) -> FloatArray:
+    """Trials or prior weights as far as the new data state them, 1 elsewhere, shape (n,).
+
+    Those that are given for the new data have to be there.
+    """
     table = frame.evaluator.table
     w = np.ones(frame.n)
-    if argument.node is None or _is_available(argument.node, table):
+    if is_given or argument.node is None or _is_available(argument.node, table):
         w = frame.numbers(argument, default=1.0)
+    if is_given:
+        check_weights(w, frame.index)
     nodes = count_nodes(
         specification.formula.response, specification.family, specification.weights.is_given
     )

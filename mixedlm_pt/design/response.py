@@ -88,6 +88,11 @@ def response_values(
         return Observed(y, trials)
     value = frame.evaluator.value(node)
     if isinstance(value, Basis):
+        if has_trials(family):
+            raise DataError(
+                f"response {name!r} has {count_of(np.ones(len(value.names), bool), 'column')}; "
+                f"{family.name} takes two, cbind(successes, failures)"
+            )
         raise DataError(
             f"response {name!r} has {len(value.names)} columns; only families of proportions such "
             f"as binomial take cbind(successes, failures), not {family.name}"

@@ -9,10 +9,12 @@ from mixedlm_pt._typing import BoolArray, FloatArray
 from mixedlm_pt.design.evaluate import Evaluator
 from mixedlm_pt.design.table import Table
 from mixedlm_pt.design.values import Basis, Factor, Rows, Value, first_place
-from mixedlm_pt.errors import DataError, unknown_name
+from mixedlm_pt.errors import DataError, FormulaError, unknown_name
 from mixedlm_pt.formula import Node, deparse, variables
 
 NA_ACTIONS = ("omit", "exclude", "fail")
+# Sums of squares of larger numbers are infinite.
+LARGEST = 1e150
 
 
 def omitted_rows(table: Table, names: Iterable[str], na_action: str) -> BoolArray:
@@ -35,7 +37,7 @@ def omitted_rows(table: Table, names: Iterable[str], na_action: str) -> BoolArra
     if na_action not in NA_ACTIONS:
         raise unknown_name("na_action", na_action, NA_ACTIONS)
     if table.n == 0:
-        raise DataError("the data have no rows")
+        raise DataError("the data have no rows; check the filter or the file they come from")
     masks = {name: mask for name in names if (mask := table.missing(name)) is not None}
     omitted = np.zeros(table.n, dtype=bool)
     if not masks:
@@ -43,7 +45,10 @@ def omitted_rows(table: Table, names: Iterable[str], na_action: str) -> BoolArra
     counts = {name: int(mask.sum()) for name, mask in masks.items()}
     for name, count in counts.items():
         if count == table.n:
-            raise DataError(f"column {name!r} has no values: all {count:,} are missing")
+            raise DataError(
+                f"column {name!r} has no values: all {count:,} are missing. Leave it out of the "
+                "formula, or check where it comes from."
+            )
     if na_action == "fail":
         listed = ", ".join(f"{name!r} ({count:,})" for name, count in counts.items())
         raise DataError(
@@ -80,10 +85,20 @@ def finite_rows(node: Node, evaluator: Evaluator, keep: Rows) -> Value:
         columns = Basis(value.values[keep], value.names)
         check_finite(columns.values, node, evaluator, keep)
         return columns
+    if isinstance(value, str | list):
+        raise FormulaError(
+            f"{deparse(node)} is no predictor: it does not give one value a row. Write the name of "
+            "a column without quotes."
+        )
     rows = np.broadcast_to(np.asarray(value), (evaluator.table.n,))[keep]
     if rows.dtype == bool:
         return Factor(rows.astype(np.int64), pd.Index([False, True])).rows(slice(None))
     check_finite(rows, node, evaluator, keep)
+    largest = float(max(rows.max(initial=0.0), -rows.min(initial=0.0)))
+    if largest > LARGEST:
+        raise DataError(
+            f"{deparse(node)!r} has values up to {largest:.2g}, whose squares overflow. Rescale it."
+        )
     return np.asarray(rows, dtype=np.float64)
 
 
@@ -107,7 +122,7 @@ def check_finite(values: FloatArray, node: Node, evaluator: Evaluator, keep: Row
             infinite = np.isinf(column) & kept
             raise DataError(
                 f"column {name!r} is infinite in {infinite.sum():,} of {table.n:,} rows, first at "
-                f"row {table.index[first_place(infinite)]}"
+                f"row {table.index[first_place(infinite)]}. Drop these rows or correct them."
             )
     first = first_place(~finite)
     row = int(np.flatnonzero(kept)[first])

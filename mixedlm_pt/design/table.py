@@ -1,7 +1,7 @@
 """One way to read columns from pandas, polars and other frames, and from mappings of arrays."""
 
 import difflib
-from collections.abc import Mapping
+from collections.abc import Hashable, Mapping, Sized
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -64,7 +64,8 @@ class Table:
             if name not in self.names:
                 raise self._not_found(name)
             if self.names.count(name) > 1:
-                raise DataError(f"the data have {self.names.count(name)} columns named {name!r}")
+                count = self.names.count(name)
+                raise DataError(f"the data have {count} columns named {name!r}; rename all but one")
             column = self._source[name]
             self._series[name] = column if isinstance(column, pd.Series) else _to_pandas(column)
         return self._series[name]
@@ -83,7 +84,11 @@ class Table:
     def factor(self, name: str) -> Factor:
         """A column as a factor, whatever its type."""
         if name not in self._factors:
-            self._factors[name] = factor_from(self.series(name))
+            series = self.series(name)
+            try:
+                self._factors[name] = factor_from(series)
+            except TypeError:
+                raise _several_values(name, series) from None
         return self._factors[name]
 
     def value(self, name: str) -> Value:
@@ -109,7 +114,13 @@ class Table:
         if pd.api.types.is_string_dtype(dtype) or pd.api.types.is_object_dtype(dtype):
             kind = pd.api.types.infer_dtype(series, skipna=True)
             if kind in _NUMERIC_OBJECTS:
-                return series.to_numpy(dtype=np.float64, na_value=np.nan)
+                try:
+                    return series.to_numpy(dtype=np.float64, na_value=np.nan)
+                except OverflowError:
+                    raise DataError(
+                        f"column {name!r} holds an integer above {np.finfo(np.float64).max:.1e}; "
+                        "rescale it"
+                    ) from None
             if kind == "boolean":
                 return np.array([item is True or item is np.True_ for item in series])
             return self.factor(name)
@@ -118,17 +129,41 @@ class Table:
         )
 
     def _not_found(self, name: str) -> ColumnNotFoundError:
-        near = difflib.get_close_matches(name, self.names, n=1, cutoff=0.5)
+        if not self.names:
+            return ColumnNotFoundError(
+                f"the data have no column {name!r}: they have none whose name is a text"
+            )
+        near = difflib.get_close_matches(name, self.names, n=1, cutoff=0.65)
         hint = f" Did you mean {near[0]!r}?" if near else ""
         shown = ", ".join(self.names[:12]) + (", ..." if len(self.names) > 12 else "")
         return ColumnNotFoundError(f"the data have no column {name!r}; they have {shown}.{hint}")
+
+
+def _several_values(name: str, series: pd.Series) -> DataError:
+    """The error for cells that hold lists, arrays and the like, which cannot be compared."""
+    row = next(i for i, cell in enumerate(series) if not isinstance(cell, Hashable))
+    return DataError(
+        f"column {name!r} holds a {type(series.iloc[row]).__name__} at row {series.index[row]}; a "
+        "column has one number, text or truth value a row"
+    )
 
 
 def _from_mapping(data: Mapping[str, object]) -> pd.DataFrame:
     try:
         return pd.DataFrame(dict(data), copy=False)
     except ValueError as error:
-        raise DataError(f"the columns do not make a table: {error}") from error
+        sizes = {
+            name: len(column)
+            for name, column in data.items()
+            if isinstance(column, Sized) and not isinstance(column, str)
+        }
+        reason = str(error)
+        if not sizes:
+            reason = "they are single values. Give lists, such as {'x': [1.5]}."
+        elif len(set(sizes.values())) > 1:
+            listed = ", ".join(f"{name!r} has {size:,}" for name, size in sizes.items())
+            reason = f"their numbers of rows differ: {listed}."
+        raise DataError(f"the columns do not make a table: {reason}") from error
 
 
 def _from_frame(data: object) -> "nw.DataFrame[Any]":

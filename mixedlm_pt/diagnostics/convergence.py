@@ -7,6 +7,7 @@ import numpy as np
 import pandas as pd
 
 from mixedlm_pt.diagnostics.extremes import EXACT_FIT, has_exact_fit, runaway_variances
+from mixedlm_pt.diagnostics.identifiability import tied_message, tied_variances
 from mixedlm_pt.diagnostics.parameter_names import parameter_names
 from mixedlm_pt.diagnostics.separation import separated_coefficients
 from mixedlm_pt.diagnostics.singularity import singularities
@@ -106,6 +107,8 @@ def findings(fit: Fit) -> tuple[tuple[str, ...], tuple[str, ...]]:
             "exist: the data do not determine all parameters. Simplify the random effects, or "
             "rescale predictors of very different size."
         )
+    elif tied := tied_variances(fit):
+        problems.append(tied_message(tied))
     if outcome.has_information and outcome.decrement > fit.control.check_conv:
         problems.append(gain_message(fit))
     singular = [

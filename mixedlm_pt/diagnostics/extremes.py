@@ -58,11 +58,14 @@ def constant_levels(fit: Fit, factor: GroupingFactor) -> BoolArray:
 def has_exact_fit(fit: Fit) -> bool:
     """Whether the model reproduces the response, so that its dispersion runs to zero."""
     family, y = fit.family, fit.design.response.y
-    if not (family.estimates_phi and family.phi_scales_variance):
+    if not (family.estimates_phi and family.phi_scales_variance and fit.compiled.has_variance):
         return False
     V = fit.compiled.variance(fit.mu, np.asarray(fit.estimate.phi))[0]
     residual_sd = np.sqrt(fit.estimate.phi * V.mean())
-    return bool(residual_sd < NO_RESIDUAL * np.std(y))
+    # Densities of positive responses are of y / mu, so that their rounding error is relative to y.
+    is_relative = family.support.mean_range[0] == 0.0
+    spread = np.sqrt(np.mean(y**2)) if is_relative else np.std(y)
+    return bool(residual_sd < NO_RESIDUAL * spread)
 
 
 EXACT_FIT = (

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from mixedlm_pt._typing import FloatArray
-from mixedlm_pt.errors import ArgumentError
+from mixedlm_pt.errors import ArgumentError, EstimationError
 from mixedlm_pt.fit import Fit
 
 
@@ -80,7 +80,9 @@ def cooks_distance(fit: Fit) -> FloatArray:
         )
     part, phi = leverage(fit), fit.estimate.phi
     score = fit.finder.density(fit.eta, fit.log_phi)[1]
-    distance = (score / (1.0 - part.total)) ** 2 * part.fixed / fit.model.p
+    # A row that alone determines a coefficient has leverage 1 and no distance: NaN or infinite.
+    with np.errstate(over="ignore", divide="ignore", invalid="ignore"):
+        distance = (score / (1.0 - part.total)) ** 2 * part.fixed / fit.model.p
     # Score and information of a quasi-family are those at phi = 1.
     return fit.design.pad(distance * phi / fit.phi)
 
@@ -123,7 +125,11 @@ def leverage(fit: Fit) -> Leverage:
     W = np.maximum(information, 0.0)
     _, packed = finder.factor(W, M)
     block = finder.beta_block(M, packed, W, finder.prior_information(fit.beta))
-    assert block is not None, "the information of the fixed effects is singular"
+    if block is None:
+        raise EstimationError(
+            "the information of the fixed effects is singular at the estimates, so that rows have "
+            "no leverage. print(checkConv(fit)) says what is wrong with the fit."
+        )
     r = finder.X.copy()
     if fit.model.structure is not None:
         for column, position in zip(M.T, fit.model.structure.cols.T, strict=True):

@@ -15,7 +15,7 @@ from mixedlm_pt.result_table import ResultTable
 EVIDENCE = 0.05
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class Overdispersion(ResultTable):
     """Pearson's statistic over its degrees of freedom; prints as a table."""
 

@@ -38,13 +38,19 @@ def separated_coefficients(fit: Fit) -> tuple[str, ...]:
     finder = fit.finder
     mean = np.average(finder.y, weights=finder.w)
     equal = np.full(fit.model.n, fit.compiled.forward(np.array([mean]))[0][0])
-    left = information(X, finder.density(fit.eta, fit.log_phi)[2])
-    full = information(X, finder.density(equal, fit.log_phi)[2])
-    shares, directions = sl.eigh(left, full)
+    # In units of the columns, whose squares may lie 1e30 apart.
+    units = np.where(spread > 0.0, spread, 1.0)
+    left = information(X / units, finder.density(fit.eta, fit.log_phi)[2])
+    full = information(X / units, finder.density(equal, fit.log_phi)[2])
+    try:
+        shares, directions = sl.eigh(left, full)
+    except np.linalg.LinAlgError:
+        # Even equal means tell nothing of some combination: the columns are at fault.
+        return ()
     directions = directions[:, shares < INFORMATION_SHARE]
     if fit.penalty is not None:
-        directions = directions[:, ~fit.penalty.holds(directions)]
-    lost = np.abs(directions) * spread[:, None]
+        directions = directions[:, ~fit.penalty.holds(directions / units[:, None])]
+    lost = np.abs(directions)
     concerned = (lost > NAMED_SHARE * lost.max(axis=0, initial=0.0)).any(axis=1)
     return tuple(np.array(fit.design.coef_names, object)[suspects & concerned])
 

@@ -15,7 +15,7 @@ from mixedlm_pt.prediction.normal_average import normal_average
 from mixedlm_pt.result_table import ResultTable
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class R2(ResultTable):
     """Marginal and conditional R2, one row a way to get the distribution's own variance."""
 
@@ -30,7 +30,7 @@ class R2(ResultTable):
         return float(self.table["conditional"].iloc[0])
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class ICC(ResultTable):
     """Intraclass correlations; each row a share of variance."""
 

@@ -26,7 +26,12 @@ def with_positive_diagonal(objective: Objective, best: Evaluation) -> Evaluation
     for column in lambda_columns(objective):
         if par[column[0]] < 0.0:
             par[column] *= -1.0
-    return best if np.array_equal(par, best.par) else objective(par)
+    if np.array_equal(par, best.par):
+        return best
+    objective.start_from(best)
+    turned = objective(par)
+    # Where the mode is hard to find again the signs may stay: the covariance is the same.
+    return turned if turned.value >= best.value - ZERO_COST else best
 
 
 def settle_boundary(objective: Objective, best: Evaluation, scale: FloatArray) -> Evaluation:

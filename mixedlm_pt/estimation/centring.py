@@ -55,7 +55,11 @@ class Centring:
         """The parameters when the effects of every term are multiplied by its map."""
         par = par.copy()
         theta = par[self.model.p : self.model.p + self.model.n_theta]
-        for part, A in zip(self.model.theta_slices, maps, strict=True):
+        parts = zip(self.model.covariances, self.model.theta_slices, maps, strict=True)
+        for cov, part, A in parts:
+            # The map is the identity there.
+            if not isinstance(cov, Unstructured):
+                continue
             k = len(A)
             lower, Lambda = np.triu_indices(k)[::-1], np.zeros((k, k))
             Lambda[lower] = theta[part]
@@ -86,7 +90,7 @@ def centred(model: GLMM) -> Centring | None:
 def condition(Z: FloatArray) -> float:
     """Condition number of the columns of Z, each scaled to length one; infinite if dependent."""
     length = np.sqrt((Z**2).sum(axis=0))
-    if not length.all():
+    if not length.all() or len(Z) < len(length):
         return np.inf
     values = np.linalg.svd(Z / length, compute_uv=False)
     is_full = values[-1] > len(Z) * np.finfo(float).eps

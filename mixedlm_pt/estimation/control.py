@@ -5,6 +5,7 @@ from numbers import Integral, Real
 
 import numpy as np
 
+from mixedlm_pt.arguments import true_or_false
 from mixedlm_pt.errors import ArgumentError, unknown_name
 from mixedlm_pt.estimation.optimizers import OPTIMIZERS
 from mixedlm_pt.linalg import N_PROBES
@@ -82,9 +83,7 @@ class GlmerControl:
             if not (isinstance(value, Real) and 0.0 < float(value) < np.inf):
                 raise ArgumentError(f"{name} is {value!r}; it must be a positive, finite number.")
         for name in ("nAGQ0initStep", "check_singular"):
-            value = getattr(self, name)
-            if not isinstance(value, bool | np.bool_):
-                raise ArgumentError(f"{name} is {value!r}; it must be True or False.")
+            true_or_false(name, getattr(self, name))
 
 
 def is_integer(value: object) -> bool:

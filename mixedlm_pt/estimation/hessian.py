@@ -35,7 +35,7 @@ class Neighbourhood:
 
     def __init__(self, objective: Objective, at: Evaluation) -> None:
         self.objective, self.at, self.finder = objective, at, objective.finder
-        objective.beta, objective.u = at.mode.beta, at.mode.u
+        objective.start_from(at)
         self.step = STEP * float(np.sqrt(objective.model.n))
         self.M, self.joint = self.with_mode_held(at.par)
         _, self.packed = self.finder.factor(self.joint.D, self.M)

@@ -35,7 +35,8 @@ class Mode:
         Joint log density ``log p(y | u) - u'u / 2``, with beta's log prior where beta moves; minus
         infinity if it cannot be evaluated.
     decrement : float
-        Newton decrement before the last step; NaN if the iteration failed.
+        Squared Newton decrement ``r' H^-1 r`` before the last step, twice what a quadratic density
+        would gain by it; NaN if the iteration failed.
     n_newton : int
         Evaluations of the density.
     converged : bool

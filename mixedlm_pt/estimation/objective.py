@@ -86,6 +86,11 @@ class Objective:
         self.n_newton = 0
         self.n_nearby = 0
 
+    def start_from(self, evaluation: Evaluation) -> None:
+        """Let the next search for the mode begin at that of an evaluation."""
+        self.beta, self.u = evaluation.mode.beta, evaluation.mode.u
+        _, self.theta, _ = self.split(evaluation.par)
+
     @property
     def theta_slice(self) -> slice:
         """Where theta stands in ``par``."""

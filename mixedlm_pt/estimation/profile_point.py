@@ -6,6 +6,7 @@ from functools import cached_property
 import numpy as np
 
 from mixedlm_pt._typing import FloatArray
+from mixedlm_pt.estimation.optimizers import inverse_root
 
 
 @dataclass(frozen=True, eq=False)
@@ -87,4 +88,5 @@ def curvature_after(B: FloatArray, moved: FloatArray, change: FloatArray) -> Flo
     updated: FloatArray = (
         B - np.outer(along, along) / float(moved @ along) + np.outer(change, change) / curvature
     )
-    return updated
+    # Where a coefficient runs off to infinity, rounding may leave it singular.
+    return B if inverse_root(updated) is None else updated

@@ -60,11 +60,27 @@ def optimise(
     z = np.zeros(len(par))
     found = OPTIMIZERS[control.optimizer](criterion, z, control.tol, control.maxfun, guide)
     if best is None or not np.isfinite(best.value):
-        raise EstimationError(
-            "the log-likelihood cannot be evaluated at the starting values; give start=, rescale "
-            "the predictors or choose another link."
-        )
+        raise EstimationError(what_fails(objective, par))
     return best, found.message
+
+
+def what_fails(objective: Objective, par: FloatArray) -> str:
+    """Whether the criterion or only its gradient cannot be evaluated at ``par``, in words."""
+    beta, theta, log_phi = objective.split(par)
+    M = objective.finder.scaled_design(theta)
+    mode = objective.find_mode(beta, theta, M, log_phi)
+    if mode.converged:
+        loglik, gradient, _ = objective.evaluate(theta, log_phi, M, mode)
+        if np.isfinite(loglik) and not np.isfinite(gradient).all():
+            return (
+                "the log-likelihood can be evaluated at the starting values, but not its gradient. "
+                "In a family, link or covariance structure of your own, look for a function whose "
+                "derivative is infinite or 0/0 there, such as a power of zero."
+            )
+    return (
+        "the log-likelihood cannot be evaluated at the starting values; give start=, rescale the "
+        "predictors or choose another link."
+    )
 
 
 def longest_steps(objective: Objective, coordinates: Coordinates) -> FloatArray:

@@ -7,6 +7,7 @@ import scipy
 import scipy.linalg as sl
 
 from mixedlm_pt._typing import FloatArray
+from mixedlm_pt.covariance import Unstructured
 from mixedlm_pt.design import GroupingFactor
 from mixedlm_pt.errors import EstimationError
 from mixedlm_pt.estimation.objective import Objective
@@ -88,7 +89,8 @@ def starting_values(
             "the predictors reproduce the response exactly, so its dispersion is zero and the "
             "likelihood has no maximum. Is the response computed from the predictors?"
         )
-    if block is None:
+    units = None if block is None else lower_root(block.covariance)
+    if units is None:
         raise EstimationError(
             "the information of the fixed effects is singular at the starting values; rescale the "
             "predictors or give start=."
@@ -96,7 +98,7 @@ def starting_values(
     N = finder.row_inverse(packed, M)
     if mode.converged:
         theta, theta_scale, u = scored(model, theta, theta_scale, u, M, D[:, None] * N)
-    scale = sl.block_diag(sl.cholesky(block.covariance, lower=True), np.diag(theta_scale))
+    scale = sl.block_diag(units, np.diag(theta_scale))
     par = np.concatenate([beta, theta])
     if model.family.estimates_phi:
         log_phi, phi_scale = dispersion_step(objective, eta, log_phi, (M * N).sum(axis=1))
@@ -108,6 +110,14 @@ def starting_values(
     objective.beta, objective.u = beta, u
     first = model.p if objective.moves_beta else 0
     return beside_zero(Start(par[first:], scale[first:, first:], bend[first:], beta, u))
+
+
+def lower_root(covariance: FloatArray) -> FloatArray | None:
+    """Cholesky factor of a covariance; None where rounding has left it without one."""
+    try:
+        return np.asarray(sl.cholesky(covariance, lower=True), np.float64)
+    except np.linalg.LinAlgError:
+        return None
 
 
 def beside_zero(start: Start) -> Start:
@@ -241,6 +251,9 @@ def scored(
             m, dn = M[:, place : place + k], DN[:, place : place + k]
             v = by_level[:, place - first : place - first + k]
             place += k
+            # The step is one in all covariances: another structure need not contain its end.
+            if not isinstance(model.covariances[t], Unstructured):
+                continue
             R, r = m.T @ dn, level_sums(grouping, m * dn)
             variance = r.T @ r
             if not (np.isfinite(variance).all() and variance.all()):

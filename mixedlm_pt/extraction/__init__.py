@@ -3,7 +3,7 @@
 from mixedlm_pt.extraction.components import getME
 from mixedlm_pt.extraction.frames import formula, model_frame, model_matrix, weights
 from mixedlm_pt.extraction.information import working_information
-from mixedlm_pt.extraction.random_design import term_keys, theta_names
+from mixedlm_pt.extraction.random_design import term_keys, term_theta_names
 
 __all__ = [
     "formula",
@@ -11,7 +11,7 @@ __all__ = [
     "model_frame",
     "model_matrix",
     "term_keys",
-    "theta_names",
+    "term_theta_names",
     "weights",
     "working_information",
 ]

@@ -112,11 +112,16 @@ def relative_theta(fit: Fit) -> FloatArray:
 
 def theta_names(fit: Fit) -> tuple[str, ...]:
     """lme4's names of the entries of theta, column by column of Lambda."""
-    names: list[str] = []
-    for term, group in terms_with_groups(fit.design):
-        for a, b in combinations_with_replacement(term.columns, 2):
-            names.append(f"{group.name}.{a}" if a == b else f"{group.name}.{b}.{a}")
-    return tuple(names)
+    parts = terms_with_groups(fit.design)
+    return tuple(name for term, group in parts for name in term_theta_names(term, group))
+
+
+def term_theta_names(term: RandomTerm, group: GroupingFactor) -> list[str]:
+    """`theta_names` of one term."""
+    return [
+        f"{group.name}.{a}" if a == b else f"{group.name}.{b}.{a}"
+        for a, b in combinations_with_replacement(term.columns, 2)
+    ]
 
 
 def relative_factor(fit: Fit) -> sp.csc_array:

@@ -14,6 +14,7 @@ from mixedlm_pt.families.support import RealNumbers, Support
 
 type LogDensity = Callable[[Vector, Mean, Scalar], Vector]
 type Distribution = Callable[[FloatArray, FloatArray, float, FloatArray], FloatArray]
+type Variance = Callable[[Vector, Scalar], Vector]
 type Sampler = Callable[[np.random.Generator, FloatArray, float, FloatArray], FloatArray]
 
 
@@ -33,6 +34,9 @@ class CustomFamily(Family):
         Draws responses; needed by ``simulate`` and the parametric bootstrap only.
     cdf : callable ``(y, mu, phi, w) -> array``, optional
         ``P(Y <= y)``; needed by quantile residuals only.
+    variance : callable ``(mu, phi) -> vector``, optional
+        Symbolic variance of a response of unit weight, without phi where phi scales it; needed by
+        Pearson residuals and R2 where the score is not linear in y. Otherwise derived.
     has_dispersion : bool
         Whether ``phi`` occurs in the density: a positive parameter, then estimated by ML.
     phi_scales_variance : bool
@@ -59,6 +63,7 @@ class CustomFamily(Family):
         *,
         random: Sampler | None = None,
         cdf: Distribution | None = None,
+        variance: Variance | None = None,
         has_dispersion: bool = False,
         phi_name: str = "phi",
         phi_scales_variance: bool = True,
@@ -69,20 +74,25 @@ class CustomFamily(Family):
             if function is not None:
                 first = "rng" if role == "random" else "y"
                 check_function(name, role, function, (first, "mu", "phi", "w"))
+        if variance is not None:
+            check_function(name, "variance", variance, ("mu", "phi"))
         self.name = name
         self.has_dispersion = has_dispersion
         self.phi_name = phi_name
         self.phi_scales_variance = has_dispersion and phi_scales_variance
         self.support = RealNumbers() if support is None else support
-        self._logp, self._random, self._cdf = logp, random, cdf
+        self._logp, self._random, self._cdf, self._variance = logp, random, cdf, variance
         super().__init__(link)
 
     @property
     def key(self) -> tuple[object, ...]:
-        return (*super().key, self._logp)
+        return (*super().key, self._logp, self._variance)
 
     def logp(self, y: Vector, mean: Mean, phi: Scalar) -> Vector:
         return self._logp(y, mean, phi)
+
+    def variance(self, mu: Vector, phi: Scalar) -> Vector | None:
+        return None if self._variance is None else self._variance(mu, phi)
 
     def random(
         self, rng: np.random.Generator, mu: FloatArray, phi: float, w: FloatArray

@@ -3,11 +3,12 @@
 from dataclasses import dataclass
 
 import pytensor.tensor as pt
-from pytensor.gradient import grad
+from pytensor.gradient import DisconnectedInputError, grad
 from pytensor.graph.basic import Variable
 from pytensor.graph.replace import clone_replace
 
 from mixedlm_pt._typing import Scalar, Vector
+from mixedlm_pt.errors import ArgumentError
 from mixedlm_pt.families.family import Family
 from mixedlm_pt.families.links import Identity, Mean, Saturated
 
@@ -61,10 +62,21 @@ def derivatives(family: Family, y: Vector, w: Vector, eta: Vector, phi: Scalar) 
     # derivatives: only dummies guarantee that no row enters another row's eta.
     e, r = eta.type("eta"), y.type("y")
     mean = family.link.inverse(e)
-    unit = family.logp(r, mean, phi)
-    score = grad(unit.sum(), e)
-    information = -grad(score.sum(), e)
-    cross = grad(score.sum(), r)
+    unit = pt.as_tensor_variable(family.logp(r, mean, phi))
+    if unit.ndim != 1:
+        raise ArgumentError(
+            f"logp of family {family.name!r} gives one number for all rows; it must give one value "
+            "a row, without sums over rows."
+        )
+    try:
+        score = grad(unit.sum(), e)
+        information = -grad(score.sum(), e)
+        cross = grad(score.sum(), r)
+    except DisconnectedInputError:
+        raise ArgumentError(
+            f"logp of family {family.name!r} has no term in which y meets the mean, so the "
+            "response would say nothing about it. Check the expression."
+        ) from None
     outputs = [w * unit + family.log_normalizer(r, w), w * score, w * information]
     if not _depends_on(cross, r):
         outputs.append(w * cross * grad(mean.mu.sum(), e))
@@ -110,12 +122,40 @@ def unit_deviance(family: Family, y: Vector, mu: Vector | Mean, phi: Scalar) -> 
 def variance(family: Family, mu: Vector, phi: Scalar) -> Vector:
     """Variance function of every row for unit weight, shape (n,).
 
-    From ``d2 logp / (dy dmu)``, which is 1 / variance in an exponential family. Without phi where
-    phi scales the variance (``mu^2`` for the Gamma), with it otherwise (``mu + mu^2 / theta``).
+    The family's own or, from ``d2 logp / (dy dmu)``, that of an exponential family. Without phi
+    where phi scales the variance (``mu^2`` for the Gamma), with it otherwise
+    (``mu + mu^2 / theta``).
+
+    Raises
+    ------
+    ArgumentError
+        If the family states none and its score is not linear in the response.
     """
     mu = pt.cast(pt.as_tensor_variable(mu), "float64")
+    own = family.variance(mu, phi)
+    if own is not None:
+        return own
     m, r = mu.type("mu"), mu.type("y")
-    score = grad(family.logp(r, Identity().inverse(m), phi).sum(), m)
-    precision = grad(score.sum(), r)
+    precision = _precision(family, m, r, phi)
+    if _depends_on(precision, r):
+        raise ArgumentError(
+            f"the score of family {family.name!r} is not linear in the response, so its variance "
+            "does not follow from the log density: pass CustomFamily(..., variance=function) or "
+            "write variance(mu, phi) in the family."
+        )
     total = clone_replace(1.0 / precision, {m: mu, r: mu}, rebuild_strict=False)
     return total / phi if family.phi_scales_variance else total
+
+
+def has_variance(family: Family) -> bool:
+    """Whether `variance` is known."""
+    m, r, phi = pt.dvector("mu"), pt.dvector("y"), pt.dscalar("phi")
+    if family.variance(m, phi) is not None:
+        return True
+    return not _depends_on(_precision(family, m, r, phi), r)
+
+
+def _precision(family: Family, m: Vector, r: Vector, phi: Scalar) -> Vector:
+    """``d2 logp / (dy dmu)``: 1 / variance in an exponential family."""
+    score = grad(family.logp(r, Identity().inverse(m), phi).sum(), m)
+    return grad(score.sum(), r, disconnected_inputs="ignore")

@@ -17,6 +17,7 @@ class Family:
 
     A subclass states the facts below and writes `logp`, `random` and, for quantile residuals,
     `tails`; scores, informations, unit deviance and variance function are derived in `density`.
+    Outside exponential families it writes `variance`, too.
 
     Parameters
     ----------
@@ -55,6 +56,15 @@ class Family:
     has_pearson_dispersion: bool = False
 
     def __init__(self, link: str | Link | type[Link] | None = None) -> None:
+        facts = ["name", "links", "support", *(["default_link"] if link is None else [])]
+        lacking = [fact for fact in facts if not hasattr(self, fact)]
+        if type(self).logp is Family.logp:
+            lacking.append("logp()")
+        if lacking:
+            raise ArgumentError(
+                f"the family class {type(self).__name__} does not state {', '.join(lacking)}; a "
+                "Family needs name, default_link, links, support and logp(y, mean, phi)."
+            )
         self.link = self._allowed(make_link(self.default_link if link is None else link))
 
     def _allowed(self, link: Link) -> Link:
@@ -83,6 +93,14 @@ class Family:
     def log_normalizer(self, y: Vector, w: Vector) -> Vector:
         """Part of each row's log density that depends on the weight alone, shape (n,)."""
         return pt.zeros_like(y)
+
+    def variance(self, mu: Vector, phi: Scalar) -> Vector | None:
+        """Variance of a response of unit weight, shape (n,), without phi where phi scales it.
+
+        None, the default, to derive it from `logp`: right in exponential families, and refused
+        where the score is not linear in the response.
+        """
+        return None
 
     def random(
         self, rng: np.random.Generator, mu: FloatArray, phi: float, w: FloatArray
@@ -192,7 +210,12 @@ class FamilyTable(Mapping[str, type[Family]]):
         if isinstance(family, Family):
             return family
         if isinstance(family, type) and issubclass(family, Family):
-            return family()
+            try:
+                return family()
+            except TypeError as error:
+                raise ArgumentError(
+                    f"family {family.__name__} needs arguments ({error}); give an instance."
+                ) from error
         if not isinstance(family, str):
             raise ArgumentError(
                 f"family is {family!r}; it must be a name ({', '.join(self)}), a Family class or "

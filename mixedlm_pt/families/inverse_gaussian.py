@@ -26,7 +26,8 @@ class InverseGaussian(Family):
 
     def logp(self, y: Vector, mean: Mean, phi: Scalar) -> Vector:
         # (y - mu)^2 / (mu^2 y) multiplied out: the score is then linear in y term by term.
-        core = mean.power(-1) - 0.5 * (y * mean.power(-2) + 1.0 / y)
+        # The root is NaN for the negative means that some links reach; the rest would not notice.
+        core = pt.sqr(mean.power(-0.5)) - 0.5 * (y * mean.power(-2) + 1.0 / y)
         return core / phi - 0.5 * (pt.log(phi) + log(2 * pi)) - 1.5 * pt.log(y)
 
     def random(

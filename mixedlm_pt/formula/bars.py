@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from mixedlm_pt.formula.algebra import Terms, expand_terms, summands
+from mixedlm_pt.formula.algebra import Terms, expand_terms, is_bar, summands
 from mixedlm_pt.formula.nodes import (
     Binary,
     Call,
@@ -51,10 +51,21 @@ def expand_bar(bar: Binary, text: str) -> Iterator[Bar]:
         For a grouping factor that is neither a column, a call nor a combination of such.
     """
     pieces = list(summands(bar.left))
+    for _, piece in pieces:
+        if is_bar(piece.inner if isinstance(piece, Paren) else piece):
+            raise syntax_error(
+                "a random-effects term has one '|'; add terms up, (1 | g) + (1 | h)",
+                text,
+                start(piece),
+            )
     terms = expand_terms(pieces, text)
     sides = [(deparse(bar.left), terms)] if bar.operator == "|" else list(_uncorrelated(terms))
     if not terms.intercept and not terms.terms:
-        raise syntax_error("the random-effects term has no effects", text, start(bar.left))
+        raise syntax_error(
+            "the random-effects term has no effects; write (1 | g) or (0 + x | g)",
+            text,
+            start(bar.left),
+        )
     for group in _expand_group(bar.right, text):
         for side, side_terms in sides:
             yield Bar(f"{side} | {group.name}", side_terms, group)
@@ -92,7 +103,8 @@ def _expand_nesting(node: Node, text: str) -> list[Node]:
             ]
         case Name() | Call():
             return [node]
-    hint = "; write one term for each factor" if isinstance(node, Binary | Unary) else ""
+    is_sum = isinstance(node, Binary | Unary)
+    hint = "; write one term for each factor" if is_sum else "; name a column"
     raise syntax_error(f"{deparse(node)} is not a grouping factor{hint}", text, start(node))
 
 

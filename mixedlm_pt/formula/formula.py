@@ -77,6 +77,12 @@ def parse_formula(text: str) -> Formula:
 def _parsed(text: str) -> Formula:
     tree = parse_expression(text)
     response, predictors = two_sides(tree, text)
+    if is_bar(response):
+        raise syntax_error(
+            "'|' in the response; write successes / trials or cbind(successes, failures)",
+            text,
+            response.position,
+        )
     parts = right_hand_side(predictors, text)
     return Formula(
         text=text,

@@ -16,6 +16,8 @@ from mixedlm_pt.formula.nodes import (
 )
 from mixedlm_pt.formula.tokens import Token, syntax_error, tokenize
 
+# Of parentheses, calls and signs; Python's own limit of recursion is some way above it.
+MAX_DEPTH = 100
 _LOGICALS = {"TRUE": True, "True": True, "FALSE": False, "False": False}
 
 
@@ -40,6 +42,7 @@ class _Parser:
         self.tokens = list(tokenize(text))
         self.place = 0
         self.open: list[Token] = []
+        self.depth = 0
 
     def parse(self) -> Node:
         node = self.expression(0)
@@ -74,18 +77,25 @@ class _Parser:
         if token.kind == "end":
             return self.error("the formula is empty", token.position)
         if previous is None:
-            return self.error(f"a formula cannot start with {token.text!r}", token.position)
+            hint = "; write the response before it" if token.text == "~" else ""
+            return self.error(f"a formula cannot start with {token.text!r}{hint}", token.position)
+        hint = "; between response and predictors stands '~'" if token.text == "=" else ""
         return self.error(
-            f"expected an operator between {previous.text!r} and {token.text!r}", token.position
+            f"expected an operator between {previous.text!r} and {token.text!r}{hint}",
+            token.position,
         )
 
     def expression(self, level: int) -> Node:
+        self.depth += 1
+        if self.depth > MAX_DEPTH:
+            raise self.error(f"nested more than {MAX_DEPTH} deep", self.now.position)
         left = self.operand()
         while self.now.kind == "operator" and PRECEDENCE.get(self.now.text, -1) >= level:
             token = self.advance()
             binding = PRECEDENCE[token.text]
             right = self.expression(binding if token.text == "^" else binding + 1)
             left = Binary(token.position, token.text, left, right)
+        self.depth -= 1
         return left
 
     def operand(self) -> Node:

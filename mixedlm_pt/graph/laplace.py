@@ -36,7 +36,8 @@ def laplace(graph: GLMMGraph, weights: str) -> Laplace:
 
     The mode moves with the parameters: ``du/dpsi = H^-1 d(grad_u joint)/dpsi`` by the implicit
     function theorem, with H from the *observed* information, whatever ``weights`` says. Holding
-    ``s = H^-1 d(-log|H|/2)/du`` constant, ``loglik + s' grad_u joint`` has the total derivative.
+    ``s = H^-1 d(-log|H|/2)/du`` constant, ``loglik + s' grad_u joint`` has the total derivative;
+    in s the inverse is that of the observed H and the derivative that of the one ``weights`` names.
 
     Parameters
     ----------

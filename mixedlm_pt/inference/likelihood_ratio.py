@@ -7,7 +7,7 @@ import numpy as np
 from scipy.special import binom, chdtrc
 
 from mixedlm_pt.fit import Fit
-from mixedlm_pt.inference.nesting import Nesting, nesting
+from mixedlm_pt.inference.nesting import Nesting, nesting_of_models
 
 P_NAIVE, P_MIXTURE = "Pr(>Chisq)", "Pr(>Chibarsq)"
 # A larger model with a log-likelihood that is lower by more has not reached its maximum.
@@ -86,7 +86,7 @@ def likelihood_ratio_test(small: Fit, large: Fit) -> LikelihoodRatioTest:
     return LikelihoodRatioTest(
         statistic=2.0 * (large.estimate.loglik - small.estimate.loglik),
         df=large.n_par - small.n_par,
-        relation=nesting(small.design, large.design),
+        relation=nesting_of_models(small.model, large.model),
         has_singular_null=bool(small.boundary_theta.any()),
     )
 

@@ -5,7 +5,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from mixedlm_pt._typing import FloatArray
+from mixedlm_pt.covariance import Unstructured
 from mixedlm_pt.design import Design, GroupingFactor, RandomTerm
+from mixedlm_pt.model import GLMM
 
 # A column counts as a combination of others when less than this share of it is left over, as in
 # the design's check for rank deficiency.
@@ -69,6 +71,19 @@ def nesting(small: Design, large: Design) -> Nesting:
         held[host] += term.Z.shape[1]
     widths = [term.Z.shape[1] for term in large.terms]
     return Nesting(added=tuple(max(0, k - h) for k, h in zip(widths, held, strict=True)))
+
+
+def nesting_of_models(small: GLMM, large: GLMM) -> Nesting:
+    """`nesting`, with the covariance structures: only an unstructured one contains another."""
+    given = dict(zip((term.label for term in small.design.terms), small.covariances, strict=True))
+    for term, own in zip(large.design.terms, large.covariances, strict=True):
+        other = given.get(term.label, own)
+        if other != own and not isinstance(own, Unstructured):
+            return Nesting(
+                f"has the covariance structure {own.name!r} in ({term.label}), which need not "
+                f"contain {other.name!r}"
+            )
+    return nesting(small.design, large.design)
 
 
 def holds(large: Design, host: RandomTerm, small: Design, term: RandomTerm) -> bool:

@@ -31,7 +31,7 @@ from mixedlm_pt.tasks import Seed, interruption
 TIE = 1e-6
 
 
-@dataclass(frozen=True, eq=False, kw_only=True)
+@dataclass(frozen=True, eq=False, repr=False, kw_only=True)
 class BootstrapTest(ResultTable):
     """A parametric bootstrap likelihood ratio test.
 

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 from mixedlm_pt._typing import FloatArray
-from mixedlm_pt.arguments import one_of
+from mixedlm_pt.arguments import finite_number, one_of
 from mixedlm_pt.diagnostics import chosen_parameters, natural_parameters
 from mixedlm_pt.errors import (
     ArgumentError,
@@ -196,7 +196,7 @@ def profile(
                           2.5 %  97.5 %
     sd_(Intercept)|herd  0.3461     1.1
     """
-    if not 0.0 < alphamax <= 0.5:
+    if not 0.0 < finite_number("alphamax", alphamax) <= 0.5:
         raise ArgumentError(f"alphamax is {alphamax!r}; it must lie between 0 and 0.5.")
     names = profiled_names(fit, which, "profile()")
     widest = 1.0 - alphamax
@@ -231,6 +231,11 @@ def profiled_names(fit: Fit, which: str | Sequence[str] | None, verb: str) -> li
     require_likelihood(fit, verb)
     names = chosen_parameters(fit, which)
     fixed = set(fit.design.coef_names)
+    if any(name.startswith(("sd_", "cor_")) for name in set(names) - fixed):
+        fit.model.require_unstructured(
+            f"{verb} has standard deviations and correlations",
+            "Name other parameters ('beta_'), or use confint(method='wald') or 'boot'.",
+        )
     if fit.approximation.nAGQ == 0 and fixed.intersection(names):
         raise ArgumentError(
             f"{verb} of fixed effects needs a fit with nAGQ=1 or more: with nAGQ=0 they do not "

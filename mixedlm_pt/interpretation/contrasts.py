@@ -21,7 +21,7 @@ TYPES = ("link", "response")
 SUM_TOL = 1e-8
 
 
-@dataclass(frozen=True, eq=False, kw_only=True)
+@dataclass(frozen=True, eq=False, repr=False, kw_only=True)
 class Contrasts(EstimateTable):
     """Contrasts of means; ``to_frame()`` has emmeans' columns.
 
@@ -81,6 +81,11 @@ def contrast(
     >>> found.to_frame()["odds.ratio"].round(3).tolist()
     [0.371, 0.323, 0.206]
     """
+    if not isinstance(means, Means):
+        raise ArgumentError(
+            f"contrast() and pairs() take means, such as fit.emmeans('x'), not "
+            f"{means.__class__.__name__!r}."
+        )
     wanted = means.type if type is None else type
     one_of("type", wanted, TYPES)
     level = means.level if level is None else level

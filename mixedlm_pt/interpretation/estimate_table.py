@@ -12,7 +12,7 @@ MAX_ROWS = 60
 END_ROWS = 10
 
 
-@dataclass(frozen=True, eq=False, kw_only=True)
+@dataclass(frozen=True, eq=False, repr=False, kw_only=True)
 class EstimateTable(ResultTable):
     """Estimates with their uncertainty, one a row.
 

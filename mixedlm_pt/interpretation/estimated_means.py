@@ -25,7 +25,7 @@ from mixedlm_pt.interpretation.reference_grid import (
 from mixedlm_pt.interpretation.stencil import DERIVATIVE, step_of
 
 
-@dataclass(frozen=True, eq=False, kw_only=True)
+@dataclass(frozen=True, eq=False, repr=False, kw_only=True)
 class EstimatedMeans(Means):
     """Estimated marginal means or trends; every method is the function of the same name."""
 

@@ -15,7 +15,7 @@ from mixedlm_pt.limits import normal_quantile
 LIMITS = ("asymp.LCL", "asymp.UCL")
 
 
-@dataclass(frozen=True, eq=False, kw_only=True)
+@dataclass(frozen=True, eq=False, repr=False, kw_only=True)
 class Means(EstimateTable):
     """Estimated means or slopes, one a row; see `emmeans` and `emtrends`.
 

@@ -10,6 +10,8 @@ import llvmlite
 
 from mixedlm_pt.linalg.object_store import ObjectStore
 
+# Of what is done to the text; code that was made otherwise is not found on disk.
+PASSES = "speed 2, vectorised, opt 3"
 # LLVM's engine is one for the process and takes one module at a time.
 _lock = Lock()
 _addresses: dict[str, list[int]] = {}
@@ -24,6 +26,7 @@ class Compiler:
         binding.initialize_native_target()
         binding.initialize_native_asmprinter()
         cpu, features = binding.get_host_cpu_name(), binding.get_host_cpu_features().flatten()
+        triple = binding.get_default_triple()
 
         def machine() -> Any:
             target = binding.Target.from_default_triple()
@@ -36,7 +39,8 @@ class Compiler:
         empty.name = "empty"
         # The engine owns the machine that it is given.
         self.engine = binding.create_mcjit_compiler(empty, machine())
-        self.store = ObjectStore(f"{llvmlite.__version__} {cpu} {features}")
+        kind = f"{PASSES} {llvmlite.__version__} {triple} {cpu} {features}"
+        self.store = ObjectStore(kind)
         self.engine.set_object_cache(
             lambda module, code: self.store.write(module.name, code),
             lambda module: self.store.read(module.name),

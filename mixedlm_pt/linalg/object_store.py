@@ -17,12 +17,18 @@ MOST = 2000
 
 def cache_folder() -> Path:
     """The user's folder for what can be made again; ``$XDG_CACHE_HOME`` where it is set."""
-    given = os.environ.get("XDG_CACHE_HOME")
-    if given:
-        return Path(given)
+    given = Path(os.environ.get("XDG_CACHE_HOME", ""))
+    # A relative one is to be ignored, says the specification.
+    if given.is_absolute():
+        return given
     if sys.platform == "win32":
         return Path(os.environ.get("LOCALAPPDATA", Path.home() / "AppData" / "Local"))
     return Path.home() / ("Library/Caches" if sys.platform == "darwin" else ".cache")
+
+
+def digest(key: str, code: bytes) -> bytes:
+    """What tells that a file has this code, whole, and of this key."""
+    return sha256(key.encode() + code).digest()
 
 
 class ObjectStore:
@@ -57,7 +63,7 @@ class ObjectStore:
             with suppress(OSError):
                 content = (self.folder / (key + SUFFIX)).read_bytes()
                 code = content[DIGEST:]
-                if sha256(code).digest() == content[:DIGEST]:
+                if digest(key, code) == content[:DIGEST]:
                     self._held[key] = code
         return self._held.get(key)
 
@@ -68,8 +74,13 @@ class ObjectStore:
         with suppress(OSError):
             self.drop_oldest()
             with tempfile.NamedTemporaryFile(dir=self.folder, delete=False) as file:
-                file.write(sha256(code).digest() + code)
-            Path(file.name).replace(self.folder / (key + SUFFIX))
+                whole = Path(file.name)
+            try:
+                whole.write_bytes(digest(key, code) + code)
+                whole.replace(self.folder / (key + SUFFIX))
+            finally:
+                # What could not be written to its end, on a full disk, say.
+                whole.unlink(missing_ok=True)
 
     def drop_oldest(self) -> None:
         """Make room for a further file."""

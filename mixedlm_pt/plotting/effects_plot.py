@@ -188,10 +188,11 @@ def draw_data(
     colours = np.array([GREY if is_grey else COLOURS[g % 6] for g in group], dtype=object)
     shown = (group >= 0) & np.isfinite(x)
     trials = response.weights / response.weights.max()
+    sizes = 14.0 if trials.min() == 1.0 else 8.0 + 40.0 * trials[shown]
     ax.scatter(
         x[shown],
         y[shown],
-        s=12.0 if is_binary else 8.0 + 40.0 * trials[shown],
+        s=12.0 if is_binary else sizes,
         c=list(colours[shown]),
         marker="|" if is_binary else "o",
         # Lighter the more there are, never invisible: the size of a mark, no number is changed.
@@ -237,10 +238,10 @@ def show_means(ax: Axes, y: FloatArray, highest: float) -> None:
         ax.set_ylim(top=HEADROOM * highest)
         ax.annotate(
             f"{n_above} observation{'s' if n_above > 1 else ''} above",
-            (0.99, 0.99),
+            (1.0, 1.01),
             xycoords="axes fraction",
             ha="right",
-            va="top",
+            va="bottom",
             fontsize=7.0,
             color=GREY,
         )

@@ -69,8 +69,11 @@ def draw_groups(ax: Axes, check: LaplaceCheck, column: str, half: np.ndarray) ->
     ax.scatter(place[shown], value[shown], s=16.0 if n <= 80 else 5.0, c=colours[shown], zorder=3)
     ax.set_xlim(-0.04 * n - 0.5, 1.04 * n - 0.5)
     last = (n - 1 - np.arange(min(N_NAMED, n)))[::-1]
-    names = [f"{factor} {level}" for factor, level in groups.index[order[last]]]
-    note = "highest: " + ", ".join(reversed(names))
+    highest = groups.index[order[last[::-1]]]
+    one_factor = highest.get_level_values(0).nunique() == 1
+    # Of one factor, its name once: five names would run out of the panel.
+    names = [f"{level}" if one_factor else f"{factor} {level}" for factor, level in highest]
+    note = f"highest: {highest[0][0] + ' ' if one_factor else ''}{', '.join(names)}"
     ax.annotate(
         note, (0.02, 0.98), xycoords="axes fraction", va="top", fontsize=6.5, color=GREY, wrap=True
     )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -51,6 +52,9 @@ LOOK: dict[str, Any] = {
     "ps.fonttype": 42,
 }
 
+# What IPython asks of a value before it draws its image.
+DISPLAY_HOOK = "_repr_mimebundle_"
+
 
 @contextmanager
 def look() -> Iterator[None]:
@@ -61,9 +65,14 @@ def look() -> Iterator[None]:
         raise MissingPackageError(
             "plots need matplotlib: pip install 'mixedlm_pt[plots]'"
         ) from missing
-    settings: Any = LOOK
-    with mpl.rc_context(settings):
+    # Not rc_context: a backend that starts inside turns interactive mode on, and would lose it.
+    settings: Any = mpl.rcParams
+    before = {name: settings[name] for name in LOOK}
+    settings.update(LOOK)
+    try:
         yield
+    finally:
+        settings.update(before)
 
 
 def panels(
@@ -92,6 +101,7 @@ def panels(
         If axes are given for several panels.
     """
     import matplotlib.pyplot as plt
+    from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
     if ax is not None:
@@ -100,10 +110,14 @@ def panels(
                 f"ax= takes a plot of one panel; this one has {n_rows * n_cols}. Choose one of "
                 "them, or leave ax out."
             )
+        if not isinstance(ax, Axes):
+            raise ArgumentError(f"ax is {ax!r}; it must be axes of matplotlib, as plt.subplots().")
         figure = ax.get_figure(root=True)
         if not isinstance(figure, Figure):
             raise ArgumentError("ax= belongs to no figure.")
-        return figure, [ax]
+        return shown_once(figure), [ax]
+    if size is not None and not is_size(size):
+        raise ArgumentError(f"size is {size!r}; it must be width and height in inches: (6, 4).")
     figure, axes = plt.subplots(
         n_rows,
         n_cols,
@@ -112,7 +126,31 @@ def panels(
         squeeze=False,
         width_ratios=widths,
     )
-    return figure, list(axes.ravel())
+    return shown_once(figure), list(axes.ravel())
+
+
+def is_size(size: Any) -> bool:
+    """Whether something is two positive numbers."""
+    is_pair = isinstance(size, Sequence | np.ndarray) and len(size) == 2
+    return is_pair and all(isinstance(side, int | float) and side > 0 for side in size)
+
+
+def shown_once(figure: Figure) -> Figure:
+    """The figure, which a notebook no longer shows twice where it is the value of a cell.
+
+    Pyplot shows its open figures at the end of a cell. This one leaves pyplot when it is displayed
+    as a value, so ``fit.plot()``, ``fit.plot();`` and ``figure = fit.plot()`` all show it once.
+    """
+    setattr(figure, DISPLAY_HOOK, partial(leave_pyplot, figure))
+    return figure
+
+
+def leave_pyplot(figure: Figure, **_formats: Any) -> None:
+    """Close a figure where pyplot would show it again; returning nothing keeps its usual image."""
+    import matplotlib.pyplot as plt
+
+    if "inline" in plt.get_backend():
+        plt.close(figure)
 
 
 def points(ax: Axes, x: FloatArray, y: FloatArray, **options: Any) -> None:

@@ -255,6 +255,12 @@ def bootstrap(
     if not done:
         reasons = "; ".join(f"{n} times: {reason}" for reason, n in failures.items())
         raise EstimationError(f"every replicate of the bootstrap failed. {reasons}")
+    for j, outcome in done.items():
+        if len(outcome.values) != len(t0):
+            raise ArgumentError(
+                f"FUN returned {len(t0)} numbers for the fit and {len(outcome.values)} for "
+                f"replicate {j}; it must always return the same ones."
+            )
     t = pd.DataFrame(
         np.array([outcome.values for outcome in done.values()]).reshape(len(done), len(t0)),
         index=pd.Index(done, name="replicate", dtype="int64"),
@@ -354,6 +360,8 @@ def as_numbers(value: Any) -> FloatArray:
     """
     plain = list(value.values()) if isinstance(value, Mapping) else value
     try:
+        if plain is None:
+            raise TypeError
         return np.ravel(np.asarray(plain, np.float64))
     except (TypeError, ValueError):
         raise ArgumentError(

@@ -5,6 +5,9 @@ from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 
+from mixedlm_pt.arguments import positive_integer
+from mixedlm_pt.tasks import progress_console
+
 if TYPE_CHECKING:
     from rich.progress import Progress
 
@@ -24,7 +27,7 @@ class EvaluationDisplay:
     """
 
     def __init__(self, verbose: int | None) -> None:
-        self.verbose = verbose
+        self.verbose = None if verbose is None else positive_integer("verbose", verbose, least=0)
         self.start = perf_counter()
         self.best = -np.inf
         self.live: Progress | None = None
@@ -61,10 +64,9 @@ class EvaluationDisplay:
 
 def live_line() -> "Progress":
     """A line on standard error that is redrawn in place; none where that cannot be."""
-    from rich.console import Console
     from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
-    console = Console(stderr=True)
+    console = progress_console(stderr=True)
     return Progress(
         SpinnerColumn(),
         TextColumn("{task.description}"),

@@ -8,7 +8,8 @@ import numpy as np
 from mixedlm_pt._typing import FloatArray
 from mixedlm_pt.arguments import one_of
 from mixedlm_pt.compile import Approximation
-from mixedlm_pt.design import build_design
+from mixedlm_pt.covariance import Covariance, make_covariance
+from mixedlm_pt.design import Design, build_design
 from mixedlm_pt.diagnostics import with_warnings
 from mixedlm_pt.errors import ArgumentError, unknown_name
 from mixedlm_pt.estimation import GlmerControl, fit_model
@@ -95,8 +96,25 @@ def described_model(call: Call) -> GLMM:
     control, family = checked_control(given["control"]), make_family(given["family"])
     arguments = {name: given[name] for name in ("weights", "offset", "na_action", "contrasts")}
     design = build_design(call.formula, call.data, family, **arguments)
+    covariances = checked_covariances(given["covariance"], design)
     algebra = None if control.structure == "auto" else control.structure
-    return GLMM(design, family, algebra=algebra, n_probes=control.n_probes)
+    return GLMM(design, family, covariances, algebra=algebra, n_probes=control.n_probes)
+
+
+def checked_covariances(given: Any, design: Design) -> tuple[Covariance, ...]:
+    """The covariance structure of every term: unstructured where none is given."""
+    if given is None:
+        given = {}
+    if not isinstance(given, Mapping):
+        raise ArgumentError(
+            f"covariance is {given!r}; it must be a mapping from terms to structures, such as "
+            "{'1 + x | g': CompoundSymmetry()}."
+        )
+    labels = [term.label for term in design.terms]
+    for label in given:
+        if label not in labels:
+            raise unknown_name("random-effects term in covariance", label, labels)
+    return tuple(make_covariance(given.get(label, "us")) for label in labels)
 
 
 def checked_control(control: object) -> GlmerControl:

@@ -175,6 +175,11 @@ def power(
 
 def with_effects[AnyFit: Fit](fit: AnyFit, effect: Mapping[str, float]) -> AnyFit:
     """The fit with some coefficients set, to simulate from."""
+    if not isinstance(effect, Mapping):
+        raise ArgumentError(
+            f"effect is {effect!r}; it must be a mapping from coefficients to their true values, "
+            "such as {'x': 0.5}."
+        )
     beta, names = fit.beta.copy(), fit.design.coef_names
     for name, value in effect.items():
         one_of("coefficient in effect", name, names)
@@ -211,7 +216,7 @@ def extended_designs(
     known = [factor.name for factor in design.factors]
     one_of("grouping factor in extend", name, known)
     counts = [sizes] if isinstance(sizes, int | np.integer) else list(sizes)
-    levels = [positive_integer(f"extend[{name!r}]", count) for count in counts]
+    levels = [positive_integer(f"extend[{name!r}]", count, least=2) for count in counts]
     return [({"levels": n}, extended(design, known.index(name), n)) for n in levels]
 
 

@@ -17,7 +17,7 @@ from mixedlm_pt.diagnostics import (
     natural_values,
     with_warnings,
 )
-from mixedlm_pt.errors import DataError, MixedlmError
+from mixedlm_pt.errors import ArgumentError, DataError, MixedlmError
 from mixedlm_pt.estimation.batch import chunk_size
 from mixedlm_pt.fit import Fit, refitted, refitted_together
 from mixedlm_pt.limits import two_sided_p
@@ -159,6 +159,11 @@ def refit[AnyFit: Fit](
     responses = response_columns(newresp)
     if responses is None:
         return with_warnings(one_refit(fit, newresp))
+    if len(responses) not in (fit.design.n, len(fit.design.omitted)):
+        raise ArgumentError(
+            f"the new responses have {len(responses):,} rows; the model has {fit.design.n:,}. Give "
+            "one response a column."
+        )
     columns = [responses.iloc[:, j] for j in range(responses.shape[1])]
     records = run_batches(
         partial(refit_records, fit),
@@ -198,7 +203,10 @@ def response_columns(newresp: Any) -> pd.DataFrame | None:
     if isinstance(newresp, pd.DataFrame):
         return newresp
     if isinstance(newresp, Mapping):
-        return pd.DataFrame(newresp)
+        try:
+            return pd.DataFrame(newresp)
+        except ValueError as error:
+            raise ArgumentError(f"the new responses do not make a table: {error}") from error
     import narwhals as nw
 
     table = nw.from_native(newresp, eager_only=True, pass_through=True)

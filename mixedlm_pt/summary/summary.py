@@ -154,11 +154,13 @@ def dispersion_ratio(fit: Fit) -> Overdispersion | None:
     family = fit.family
     is_dispersed = family.estimates_phi or family.has_pearson_dispersion
     says_nothing = is_dispersed or has_binary_response(fit) or df_residual(fit) <= 0
-    return None if says_nothing else overdispersion(fit)
+    return None if says_nothing or not fit.compiled.has_variance else overdispersion(fit)
 
 
 def residual_quantiles(fit: Fit) -> pd.Series:
-    """Five numbers of the Pearson residuals in units of sigma."""
-    scaled = residuals(fit, "pearson") / fit.sigma
-    quantiles = np.quantile(scaled[~np.isnan(scaled)], np.linspace(0.0, 1.0, 5))
+    """Five numbers of the Pearson residuals in units of sigma; NaN where no variance is known."""
+    quantiles = np.full(5, np.nan)
+    if fit.compiled.has_variance:
+        scaled = residuals(fit, "pearson") / fit.sigma
+        quantiles = np.quantile(scaled[~np.isnan(scaled)], np.linspace(0.0, 1.0, 5))
     return pd.Series(quantiles, index=pd.Index(["Min", "1Q", "Median", "3Q", "Max"]))

@@ -39,9 +39,10 @@ def summary_text(summary: Summary) -> str:
     """The blocks of a summary."""
     description, varcorr = summary.description, summary.varcorr
     blocks = [heading(description), criteria_line(summary.criteria, 1)]
-    residuals = [f"{value:.4f}" for value in summary.scaled_residuals]
-    names = list(summary.scaled_residuals.index)
-    blocks.append("Scaled residuals:\n" + text_table(names, [residuals], left=()))
+    if summary.scaled_residuals.notna().all():
+        residuals = [f"{value:.4f}" for value in summary.scaled_residuals]
+        names = list(summary.scaled_residuals.index)
+        blocks.append("Scaled residuals:\n" + text_table(names, [residuals], left=()))
     if varcorr.terms:
         blocks.append(
             f"Random effects:\n{varcorr.text(with_variance=True)}\n"

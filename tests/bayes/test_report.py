@@ -51,6 +51,13 @@ def test_what_the_sampler_reported_is_said_with_what_helps(cbpp):
     assert energy.startswith("The energy barely moves (E-BFMI 0.0")
 
 
+def test_problems_are_what_the_diagnosis_says_beyond_its_statements(cbpp):
+    fine = around(cbpp, n=N, chains=4, stats=statistics())
+    assert fine.problems() == ()
+    bad = around(cbpp, n=N, chains=4, stats=statistics(diverging=np.arange(N) < 12))
+    assert bad.problems() == bad.diagnosis()[3:] != ()
+
+
 def test_statistics_have_the_names_of_nutpie_and_of_pymc_and_may_be_absent(cbpp):
     many = np.arange(N) < 900
     nutpie = around(cbpp, n=N, chains=4, stats={"maxdepth_reached": many})

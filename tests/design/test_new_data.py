@@ -61,7 +61,7 @@ def test_an_unseen_level_of_a_fixed_factor_is_an_error(cbpp):
 def test_an_unseen_group_is_an_error_unless_allowed(cbpp):
     design = build_design(FORMULA, cbpp, Binomial())
     new = pd.DataFrame({"period": ["1", "1", "2"], "herd": ["1", "99", "9"], "size": 3})
-    message = r"'herd' .* not seen: '99' at row 1 \(1 of 3 rows\). With allow_new_levels=True"
+    message = r"'herd' .* not seen: '99' at row 1 \(1 of 3 rows\)\. Allow it with allow_new_levels"
     with pytest.raises(DataError, match=message):
         new_design(design, new)
     with pytest.raises(DataError, match=r"'period:herd' .* not seen: '4:8' at row 0"):

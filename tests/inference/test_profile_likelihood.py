@@ -298,6 +298,19 @@ def test_separation_gives_an_infinite_limit_and_says_so():
     assert 2.0 * (fit.logLik() - loglik) == pytest.approx(chi2.ppf(0.95, 1), abs=1e-4)
 
 
+def test_where_every_coefficient_separates_limits_exist_on_one_side():
+    """Rounding once left the information singular that one of the searches had collected."""
+    data = mlm.load_culcitalogreg().query("ttt != 'none' or predation == 1")
+    with pytest.warns(ConvergenceWarning, match="separated"):
+        fit = mlm.glmer("predation ~ ttt + (1 | block)", data)
+    with (
+        pytest.warns(MixedlmWarning, match="levels off towards"),
+        pytest.warns(ConvergenceWarning, match="log-likelihood is higher"),
+    ):
+        limits = fit.confint(method="profile").loc["(Intercept)":"tttshrimp"]
+    assert np.isinf(limits.to_numpy()).tolist() == [[False, True], [True, False], [True, False]]
+
+
 def near(fit, value):
     """Estimates that start SLSQP where the likelihood is not flat."""
     restart = replace(fit.estimate.restart, scale=np.eye(3))

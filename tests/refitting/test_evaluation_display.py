@@ -2,6 +2,8 @@
 
 import re
 
+import nbclient
+import nbformat
 import pytest
 
 import mixedlm_pt as mlm
@@ -68,3 +70,24 @@ def test_the_line_is_gone_after_an_interruption(capsys, impatient, terminal):
     with pytest.raises(KeyboardInterrupt):
         interrupted(display)
     assert not display.live.live.is_started
+
+
+# What a fit and a bootstrap leave below a cell of a notebook whose kernel has no ipywidgets.
+CELL = """
+import importlib.util as util
+from mixedlm_pt import tasks
+import mixedlm_pt as mlm
+from mixedlm_pt.refitting import evaluation_display
+evaluation_display.PATIENCE = 0.0
+tasks.find_spec = lambda name: None if name == "ipywidgets" else util.find_spec(name)
+fit = mlm.glmer("incidence / size ~ period + (1 | herd)", mlm.load_cbpp())
+boot = fit.bootMer(nsim=2, seed=1, progress=True)
+"""
+
+
+def test_a_notebook_without_widgets_gets_text_and_no_warning():
+    notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(CELL)])
+    nbclient.NotebookClient(notebook, timeout=120, kernel_name="python3").execute()
+    outputs = notebook.cells[0].outputs
+    assert {output.get("name") for output in outputs} == {"stdout"}
+    assert "100%" in outputs[0].text

@@ -127,7 +127,9 @@ def test_what_is_unknown_is_refused_by_name(cbpp):
         cbpp.power()
     with pytest.raises(ArgumentError, match="unknown method 'F'"):
         cbpp.power("period", method="F")
-    with pytest.raises(ArgumentError, match=r"extend\['herd'\] is 0; it must be a positive"):
+    with pytest.raises(
+        ArgumentError, match=r"extend\['herd'\] is 0; it must be an integer of at least 2"
+    ):
         cbpp.power("period", extend={"herd": 0})
 
 

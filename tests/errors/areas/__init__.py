@@ -1,0 +1,1 @@
+"""The rows of the catalogue, one module an area; its title is the module's docstring."""
