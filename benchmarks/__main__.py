@@ -4,6 +4,8 @@ import argparse
 from collections.abc import Callable
 from pathlib import Path
 
+from benchmarks.accuracy import OUT as ACCURACY
+from benchmarks.accuracy import accuracy
 from benchmarks.agreement import PAIRS, agreement
 from benchmarks.bayes import OUT as BAYES
 from benchmarks.bayes import TIMED, bayes
@@ -26,6 +28,7 @@ COMMANDS: dict[str, Callable[..., str | None]] = {
     "table": write_document,
     "coverage": coverage,
     "verbs": verbs,
+    "accuracy": accuracy,
     "bayes": bayes,
     "agreement": agreement,
     "calibration": calibration,
@@ -68,6 +71,9 @@ def main() -> None:
     covering.add_argument("--out", type=Path, required=True, help="an interrupted run goes on here")
     timing = commands.add_parser("verbs", help="what is done with a fit, timed")
     timing.add_argument("--limit", type=float, default=300.0, help="seconds a process may take")
+    comparing = commands.add_parser("accuracy", help="the trusted fits beside ours")
+    comparing.add_argument("--out", type=Path, default=ACCURACY)
+    comparing.add_argument("--document", type=Path, default=ROOT / "docs" / "accuracy.md")
     sampling = commands.add_parser("bayes", parents=[rivals], help="posteriors, timed")
     sampling.add_argument("--problems", nargs="*", choices=TIMED, default=TIMED)
     sampling.add_argument("--engines", nargs="+", choices=SAMPLERS, default=tuple(SAMPLERS))

@@ -210,7 +210,7 @@ HEAD = """\
 # Benchmarks
 
 Made by `python -m benchmarks run`, `floor` and `table`;
-[benchmarks/README.md](../benchmarks/README.md) says how, and what each problem is. Every engine
+`benchmarks/README.md` says how, and what each problem is. Every engine
 runs in processes of its own, on the same data. A fit whose log-likelihood lies more than
 {tolerance} below the best has missed the optimum: it is struck out, and no time to compare with."""
 SECOND = """\
