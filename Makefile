@@ -5,6 +5,9 @@ VENV := .venv
 BIN := $(VENV)/bin
 LOWEST := .venv-lowest
 
+# Tests are shared among the cores; one that is done takes work over from the others.
+SHARED := --numprocesses auto --maxprocesses 4 --dist worksteal
+
 # Wheels only: nothing here may need a compiler.
 PIP_FLAGS := --quiet --quiet --disable-pip-version-check --only-binary :all:
 
@@ -18,19 +21,19 @@ demo: $(VENV)/.stamp-run ## fit cbpp by maximum likelihood, sample its posterior
 	@$(BIN)/python -m mixedlm_pt.demo
 
 test: lint ## lint, then the tests (without the slow ones)
-	$(BIN)/pytest
+	$(BIN)/pytest $(SHARED)
 
 test-slow: $(VENV)/.stamp-dev ## recovery simulations and sampling runs
 	$(BIN)/pytest -m slow
 
 test-lowest: $(LOWEST)/.stamp ## the tests with the oldest dependencies that pyproject.toml allows
-	$(LOWEST)/bin/pytest
+	$(LOWEST)/bin/pytest $(SHARED)
 
 docs: $(VENV)/.stamp-docs ## the documentation, with outputs of all its code: docs/_build/html/index.html
 	$(BIN)/python -m sphinx -b html --fail-on-warning docs docs/_build/html
 
 coverage: $(VENV)/.stamp-dev ## which lines and branches the tests run: docs/coverage.md
-	$(BIN)/pytest --cov --cov-report=json:$(VENV)/coverage.json
+	$(BIN)/pytest $(SHARED) --cov --cov-report=json:$(VENV)/coverage.json
 	$(BIN)/python tests/coverage_page.py $(VENV)/coverage.json docs/coverage.md
 
 wheel: $(VENV)/.stamp-dev ## sdist and wheel, in dist/
@@ -74,7 +77,8 @@ $(LOWEST)/.stamp: pyproject.toml
 	@echo "Installing the lower bounds of pyproject.toml into $(LOWEST) (once, a minute or two) ..."
 	@$(LOWEST)/bin/python -c "$$LOWER_BOUNDS" > $(LOWEST)/constraints.txt
 	@$(LOWEST)/bin/python -m pip install $(PIP_FLAGS) --editable '.[plots,polars]' \
-		pytest hypothesis hatchling --constraint $(LOWEST)/constraints.txt
+		pytest pytest-xdist hypothesis hatchling nbclient ipykernel \
+		--constraint $(LOWEST)/constraints.txt
 	@touch $@
 
 define LOWER_BOUNDS

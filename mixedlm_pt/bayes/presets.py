@@ -31,7 +31,7 @@ from mixedlm_pt.bayes.priors import (
     model_of,
 )
 from mixedlm_pt.compile.backends import NUMPY
-from mixedlm_pt.families import Binomial
+from mixedlm_pt.families import Binomial, CustomFamily
 from mixedlm_pt.families.links import Identity
 from mixedlm_pt.fit import Fit
 from mixedlm_pt.formula import deparse
@@ -43,6 +43,8 @@ DEFAULT_SCALE = 2.5
 BRMS_LINKS = ("identity", "log", "inverse", "sqrt", "1/mu^2")
 # bambi has narrower priors for the binomial with these.
 BAMBI_LINKS = ("logit", "probit")
+# brms' prior of shapes.
+WIDE_SHAPE = Gamma(0.01, 0.01)
 # R's mad: the median absolute deviation of a normal sample times this estimates its sd.
 MAD = 1.4826
 
@@ -56,7 +58,8 @@ def default_priors(model: GLMM | Fit) -> Priors:
 
     With the identity link the linear predictor has the unit of the response: scales are then times
     sd(y) and the intercept's location is mean(y - offset). With every other link nothing is taken
-    from y. A ``sigma`` always has the unit of the response: exponential(1 / sd(y)).
+    from y. A ``sigma`` always has the unit of the response: exponential(1 / sd(y)). The shape of a
+    `CustomFamily`, about which nothing is known, has brms' wide gamma(0.01, 0.01).
 
     Parameters
     ----------
@@ -73,14 +76,18 @@ def default_priors(model: GLMM | Fit) -> Priors:
         center = float(np.mean(y - design.offset))
     dispersion = Dispersion.of(model)
     names = effect_names(model)
-    rate = 1.0
-    if dispersion is not None and dispersion.name == "sigma":
-        rate = 1.0 / standard_deviation(y)
+    of_dispersion: Prior | None = None
+    if dispersion is not None:
+        of_dispersion = Exponential(1.0)
+        if dispersion.name == "sigma":
+            of_dispersion = Exponential(1.0 / standard_deviation(y))
+        elif isinstance(model.family, CustomFamily):
+            of_dispersion = WIDE_SHAPE
     return Priors(
         coefficients=centred_normals(model, center, unit),
         sds=tuple((Exponential(1.0 / unit),) * len(columns) for columns in names),
         correlations=(LKJ(1.0),) * len(names),
-        dispersion=None if dispersion is None else Exponential(rate),
+        dispersion=of_dispersion,
     )
 
 
@@ -170,7 +177,7 @@ def brms_priors(model: GLMM | Fit) -> Priors:
     dispersion, of_dispersion = Dispersion.of(model), None
     if dispersion is not None:
         is_sigma = dispersion.name == "sigma"
-        of_dispersion = HalfStudentT(3.0, scale) if is_sigma else Gamma(0.01, 0.01)
+        of_dispersion = HalfStudentT(3.0, scale) if is_sigma else WIDE_SHAPE
     intercept = intercept_of(model)
     return Priors(
         coefficients=tuple(

@@ -80,7 +80,7 @@ def vcov(
     --------
     >>> import mixedlm_pt as mlm
     >>> fit = mlm.glmer("incidence / size ~ period + (1 | herd)", mlm.load_cbpp())
-    >>> np.sqrt(np.diag(fit.vcov(type="sandwich"))).round(3).tolist()
+    >>> [round(v**0.5, 3) for v in fit.vcov(type="sandwich").to_numpy().diagonal().tolist()]
     [0.286, 0.454, 0.513, 0.362]
     """
     one_of("type", type, TYPES)
