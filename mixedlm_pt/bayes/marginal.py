@@ -73,6 +73,7 @@ class MarginalDensity:
         self.objective = Objective(fit.model, approximation, fit.backend)
         self.objective.u = fit.u.copy()
 
+    @np.errstate(over="ignore", divide="ignore", invalid="ignore")
     def __call__(self, x: FloatArray) -> tuple[float, FloatArray]:
         """Log density and gradient (n_x,) at x; minus infinity where it cannot be evaluated."""
         evaluation = self.objective(self.parameters(x))

@@ -1,4 +1,5 @@
 import time
+import warnings
 
 import numpy as np
 import pymc as pm
@@ -13,6 +14,7 @@ from mixedlm_pt.bayes.joint_target import JointTarget
 from mixedlm_pt.bayes.marginal import MarginalDensity
 from mixedlm_pt.bayes.prior_choice import make_priors
 from mixedlm_pt.compile.backends import NUMPY
+from mixedlm_pt.errors import SingularFitWarning
 from mixedlm_pt.families import Binomial, Gamma
 
 CASES = {
@@ -27,6 +29,11 @@ CASES = {
         "TICKS ~ YEAR + (1 | BROOD) + (1 | LOCATION)",
         mlm.load_grouseticks,
         "nbinom2",
+    ),
+    "three factors, slopes of a smaller one": (
+        "TICKS ~ HEIGHT + (1 | INDEX) + (1 | BROOD) + (scale(HEIGHT) | LOCATION)",
+        mlm.load_grouseticks,
+        "poisson",
     ),
     "no random effects": ("incidence / size ~ period", mlm.load_cbpp, "binomial"),
 }
@@ -43,7 +50,10 @@ def targets():
     def find(name):
         if name not in made:
             formula, load, family = CASES[name]
-            fit = mlm.glmer(formula, load(), family)
+            with warnings.catch_warnings():
+                # The posterior of a singular fit is as regular as any.
+                warnings.simplefilter("ignore", SingularFitWarning)
+                fit = mlm.glmer(formula, load(), family)
             made[name] = (fit, target_of(fit))
         return made[name]
 
