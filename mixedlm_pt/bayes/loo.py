@@ -314,7 +314,7 @@ class LooComparison(Printed):
         best, *others = self.table.index
         lines = []
         for name in others:
-            diff, se = -self.table.loc[name, "elpd_diff"], self.table.loc[name, "SE(diff)"]
+            diff, se = 0.0 - self.table.loc[name, "elpd_diff"], self.table.loc[name, "SE(diff)"]
             if diff < SMALL_DIFFERENCE:
                 lines.append(f"{name} predicts about as well as {best}: {diff:.1f} +- {se:.1f}.")
             elif diff < CLEAR * se:

@@ -107,7 +107,7 @@ def complete(data: xr.DataTree) -> xr.DataTree:
         If a chain has none.
     """
     posterior = data["posterior"].dataset
-    if "draw" not in posterior.sizes:
+    if not posterior.sizes.get("draw"):
         raise KeyboardInterrupt
     drawn = np.ones(tuple(posterior.sizes[dim] for dim in ("chain", "draw")), bool)
     for variable in posterior.values():

@@ -113,7 +113,7 @@ def findings(fit: Fit) -> tuple[tuple[str, ...], tuple[str, ...]]:
         problems.append(gain_message(fit))
     singular = [
         f"The fit is singular: {finding}. The estimates are valid and at the edge of the parameter "
-        "space; a simpler term fits as well."
+        "space. A simpler term may fit as well: compare it by anova()."
         for finding in singularities(fit)
     ]
     if not separated:

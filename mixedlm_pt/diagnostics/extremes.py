@@ -6,14 +6,13 @@ from mixedlm_pt._typing import BoolArray
 from mixedlm_pt.design import GroupingFactor
 from mixedlm_pt.design.response import has_trials
 from mixedlm_pt.diagnostics.term_covariance import term_covariances
+from mixedlm_pt.estimation import VanishingDispersion
 from mixedlm_pt.fit import Fit
 
 # A standard deviation as large as this on the link scale puts nearly all means at 0 or 1.
 LARGE_SD = 10.0
 # Of the levels with nothing but zeros, or nothing but successes.
 MOST = 0.5
-# A residual sd below this share of the spread of the response is rounding error.
-NO_RESIDUAL = 1e-7
 
 
 def runaway_variances(fit: Fit) -> tuple[str, ...]:
@@ -57,15 +56,8 @@ def constant_levels(fit: Fit, factor: GroupingFactor) -> BoolArray:
 
 def has_exact_fit(fit: Fit) -> bool:
     """Whether the model reproduces the response, so that its dispersion runs to zero."""
-    family, y = fit.family, fit.design.response.y
-    if not (family.estimates_phi and family.phi_scales_variance and fit.compiled.has_variance):
-        return False
-    V = fit.compiled.variance(fit.mu, np.asarray(fit.estimate.phi))[0]
-    residual_sd = np.sqrt(fit.estimate.phi * V.mean())
-    # Densities of positive responses are of y / mu, so that their rounding error is relative to y.
-    is_relative = family.support.mean_range[0] == 0.0
-    spread = np.sqrt(np.mean(y**2)) if is_relative else np.std(y)
-    return bool(residual_sd < NO_RESIDUAL * spread)
+    vanishing = VanishingDispersion.of(fit.model, fit.compiled)
+    return vanishing is not None and fit.estimate.phi < vanishing.exact
 
 
 EXACT_FIT = (

@@ -19,6 +19,8 @@ from mixedlm_pt.tables import WIDTH, html_table, numbers, text_table
 # A shift of an estimate, in standard errors, from which the approximation matters: with 0.2 a
 # 95 % interval still covers in 94.5 % of all samples.
 MAX_SHIFT = 0.2
+# From here on a Newton step starts too far away to tell how far an estimate would move.
+FAR = 3.0
 MIN_DRAWS = 100
 # Groups that are named.
 N_WORST = 5
@@ -40,7 +42,7 @@ class LaplaceCheck:
         ``logLik`` and ``se``.
     shifts : Series
         By parameter: how far a Newton step would move the estimate if the likelihood were exact,
-        in standard errors. NaN for parameters on the boundary.
+        in standard errors; above 3 it says "far", not how far. NaN for parameters on the boundary.
     joint_k_hat : float
         Of all random effects together; NaN where they cannot be drawn together.
     draws : int
@@ -115,6 +117,11 @@ class LaplaceCheck:
         if self.bad_groups.any() or self.joint_k_hat > MAX_KHAT:
             doubt = (
                 f" Where k-hat is above {MAX_KHAT}, Monte-Carlo errors are larger than they say."
+            )
+        if self.largest_shift > FAR:
+            doubt += (
+                f" Shifts are one Newton step: above {FAR:g} they say that an estimate is far off, "
+                "not how far."
             )
         return f"{self.draws} draws of the random effects at the estimates{joint}.{doubt}"
 
@@ -239,9 +246,10 @@ def conclude(check: LaplaceCheck, remedy: str) -> str:
             "the posterior, fit.sample()."
         )
     worst, name = bad if len(bad) else check.worst(), check.shifts.abs().idxmax()
+    far = "several" if shift > FAR else f"about {shift:.2f}"
     return (
-        f"Laplace is not good enough, {remedy}: the exact likelihood would move {name} by about "
-        f"{shift:.2f} standard errors. The approximation is worst for {named(worst)}."
+        f"Laplace is not good enough, {remedy}: the exact likelihood would move {name} by {far} "
+        f"standard errors. The approximation is worst for {named(worst)}."
     )
 
 

@@ -2,6 +2,7 @@
 
 from mixedlm_pt.estimation.constrained import HigherMaximum, ProfileSearch
 from mixedlm_pt.estimation.control import GlmerControl
+from mixedlm_pt.estimation.exact_fit import VanishingDispersion
 from mixedlm_pt.estimation.focus import (
     Focus,
     Scale,
@@ -34,6 +35,7 @@ __all__ = [
     "ProfiledObjective",
     "Scale",
     "Start",
+    "VanishingDispersion",
     "fit_model",
     "focus_on_coefficient",
     "focus_on_correlation",

@@ -14,6 +14,7 @@ from mixedlm_pt.estimation.boundary import (
 )
 from mixedlm_pt.estimation.centring import centred
 from mixedlm_pt.estimation.control import GlmerControl
+from mixedlm_pt.estimation.exact_fit import VANISHED
 from mixedlm_pt.estimation.objective import Evaluation, Objective, ProfiledObjective
 from mixedlm_pt.estimation.penalty import Penalty
 from mixedlm_pt.estimation.polish import Curvature, polish
@@ -162,7 +163,10 @@ def fit_model(
     n_evaluations = objective.n_evaluations
     best, is_limit = settle_limit(objective, best)
     curvature = Curvature(free_parameters(objective, best, is_limit))
-    if has_covariance:
+    if message == VANISHED:
+        # There is no maximum, and so no curvature there.
+        curvature = Curvature(curvature.free, is_known=has_covariance)
+    elif has_covariance:
         best, curvature = polish(objective, best, initial, control, is_limit)
     return summarise(objective, best, initial, curvature, control, message, n_evaluations)
 

@@ -8,6 +8,7 @@ from mixedlm_pt._typing import FloatArray
 from mixedlm_pt.errors import EstimationError
 from mixedlm_pt.estimation.control import GlmerControl
 from mixedlm_pt.estimation.coordinates import Coordinates
+from mixedlm_pt.estimation.exact_fit import ExactFit, VanishingDispersion
 from mixedlm_pt.estimation.hessian import Neighbourhood, partial_information
 from mixedlm_pt.estimation.objective import Evaluation, Objective
 from mixedlm_pt.estimation.optimizers import MAX_STEP, OPTIMIZERS, Guide
@@ -39,11 +40,15 @@ def optimise(
     """
     coordinates = Coordinates.at(par, initial)
     size = coordinates.size * coordinates.slope(par)
+    vanishing = VanishingDispersion.of(objective.model, objective.compiled)
     best: Evaluation | None = None
 
     def criterion(z: FloatArray) -> tuple[float, FloatArray]:
         nonlocal best
-        evaluation = objective(coordinates.par(z))
+        par = coordinates.par(z)
+        if vanishing is not None and best is not None and np.isfinite(best.value):
+            vanishing.check(best.par[-1], par[-1])
+        evaluation = objective(par)
         if best is None or evaluation.value > best.value:
             best = evaluation
         if progress is not None:
@@ -58,10 +63,14 @@ def optimise(
 
     guide = Guide(curvature, is_scaled, longest_steps(objective, coordinates))
     z = np.zeros(len(par))
-    found = OPTIMIZERS[control.optimizer](criterion, z, control.tol, control.maxfun, guide)
+    try:
+        found = OPTIMIZERS[control.optimizer](criterion, z, control.tol, control.maxfun, guide)
+        message = found.message
+    except ExactFit as reason:
+        message = str(reason)
     if best is None or not np.isfinite(best.value):
         raise EstimationError(what_fails(objective, par))
-    return best, found.message
+    return best, message
 
 
 def what_fails(objective: Objective, par: FloatArray) -> str:

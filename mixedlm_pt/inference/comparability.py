@@ -10,9 +10,18 @@ from mixedlm_pt.inference.likelihood import require_maximum
 
 type Check = tuple[str, tuple[object, object], bool]
 
+# Why not, where it is not that the likelihoods have no common scale.
+REASON = {
+    "families": "they are not nested",
+    "numbers of quadrature nodes (nAGQ)": "their likelihoods also differ by the approximation",
+    "laplace_weights": "their likelihoods also differ by the approximation",
+}
 ADVICE = {
     "numbers of rows": " Missing values may differ: fit both to the same complete rows.",
-    "families": " Compare them by model_selection(), if both are discrete or both continuous.",
+    "families": (
+        " Compare them by AIC, with model_selection(), if both are discrete or both continuous."
+    ),
+    "numbers of quadrature nodes (nAGQ)": " Refit one of them: update(nAGQ=).",
     "kinds of distribution": " (A custom family states its kind by support=.)",
     "responses": " (Responses of equal name may still hold different values.)",
 }
@@ -125,7 +134,8 @@ def refuse_different(checks: Sequence[Check], verb: str) -> None:
     for what, (mine, others), is_same in checks:
         if not is_same:
             values = f" ({mine} and {others})" if str(mine) != str(others) else ""
+            reason = REASON.get(what, "their likelihoods have no common scale")
             raise ArgumentError(
-                f"{verb} cannot compare these fits: they have different {what}{values}, so their "
-                f"likelihoods have no common scale.{ADVICE.get(what, '')}"
+                f"{verb} cannot compare these fits: they have different {what}{values}, so "
+                f"{reason}.{ADVICE.get(what, '')}"
             )

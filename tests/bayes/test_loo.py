@@ -133,3 +133,21 @@ def test_what_cannot_be_compared_is_refused_by_name(cbpp, posterior):
     other = around(mlm.glmer(cbpp.design.formula, changed), n=100)
     with pytest.raises(ArgumentError, match="different responses"):
         mlm.loo_compare(one, other.loo(by="herd"))
+
+
+def test_verdicts_tell_equal_models_from_worse_ones(cbpp, posterior):
+    same = mlm.loo_compare(first=posterior, second=posterior, by="herd").verdicts()
+    assert "second predicts about as well as first: 0.0 +- 0.0." in same
+    noise = np.random.default_rng(1).normal(scale=0.05, size=(400, 4))
+    shifted = made_posterior(
+        cbpp,
+        np.add(cbpp.beta, [6.0, 0.0, 0.0, 0.0]) + noise,
+        {"herd": np.full((400, 1), SD)},
+        {"herd": np.zeros((400, 15, 1))},
+    )
+    found = mlm.loo_compare(good=posterior, bad=shifted, by="herd")
+    gap = found.table.loc["bad"]
+    assert -gap["elpd_diff"] > 4 * gap["SE(diff)"]
+    assert found.verdicts()[0].startswith(
+        f"bad predicts worse than good: {-gap['elpd_diff']:.1f} +- "
+    )

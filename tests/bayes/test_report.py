@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import arviz as az
 import numpy as np
 import pandas as pd
@@ -140,3 +142,27 @@ def test_the_screen_sees_location_spread_and_autocorrelation():
     draws[:, :, 120] = walk - walk.mean(axis=1, keepdims=True)
     assert {3, 50, 120} <= set(worst_mixed(draws, 6))
     assert autocorrelation(draws).argmax() == 120
+
+
+def test_the_weights_of_a_marginal_target_are_said_and_judged(cbpp):
+    posterior = around(cbpp, n=N, chains=4, stats=statistics())
+    marginal = replace(posterior, target="laplace", sampler="importance")
+    attrs = marginal.data["sample_stats"].attrs
+    attrs |= {"khat": 0.31, "efficiency": 0.925}
+    lines = marginal.diagnosis()
+    assert "Importance sampling" in lines[0]
+    assert "4 chains of 1,000 weighted draws, resampled." in lines[0]
+    good = "Weights towards the exact posterior: Pareto k 0.31, 92 % of the draws effective."
+    assert good in lines
+    assert marginal.problems() == ()
+    attrs["khat"] = 0.9
+    (problem,) = marginal.problems()
+    assert problem == (
+        "Pareto k is above 0.7: these draws miss a part of the posterior. Use target='full'."
+    )
+
+
+def test_a_marginal_target_is_not_advised_to_who_has_it(cbpp):
+    stats = statistics(diverging=np.arange(N) < 12)
+    marginal = replace(around(cbpp, n=N, chains=4, stats=stats), target="laplace")
+    assert "target='laplace'" not in " ".join(marginal.problems())

@@ -81,6 +81,15 @@ def test_few_binary_responses_with_a_large_sd_are_not(toenail):
     assert f"g {worst[1]}" in check.conclusion
 
 
+def test_a_large_shift_is_not_given_as_a_number(toenail):
+    check = toenail.check_laplace(random_seed=1)
+    exact = toenail.update(nAGQ=50)
+    moved = (exact.par - toenail.par) / np.sqrt(np.diag(toenail.estimate.covariance))
+    assert np.abs(moved).max() > 3.0
+    assert "by several standard errors" in check.conclusion
+    assert "one Newton step: above 3 they say that an estimate is far off" in check.method
+
+
 def test_what_is_not_scalar_is_sampled():
     rng = np.random.default_rng(3)
     g, x = np.repeat(np.arange(60), 5), np.tile(np.linspace(-1, 1, 5), 60)

@@ -119,6 +119,15 @@ class PlainLikelihood:
         Lambda = fit.getME("Lambda").toarray() if fit.model.q else np.zeros((0, 0))
         return Lambda * fit.sigma if fit.has_scale else Lambda
 
+    @staticmethod
+    def effects(fit: Any) -> Any:
+        """u in the order of Z's columns, (q,); where a factor has two terms ``fit.u`` has another.
+
+        lme4's own is in units of sigma.
+        """
+        u = np.asarray(fit.getME("u") if fit.model.q else ())
+        return u / fit.sigma if fit.has_scale else u
+
     def parts(self, eta: Any, phi: float) -> tuple[Any, Any, Any]:
         """Log density, its slope, and minus its second derivative, each (n,)."""
         f = self.densities(phi)
@@ -126,7 +135,8 @@ class PlainLikelihood:
         def slope(at: Any) -> Any:
             return np.imag(f(at + 1j * H_COMPLEX)) / H_COMPLEX
 
-        h = H_REAL * np.maximum(np.abs(eta), 1e-3) if np.any(np.abs(eta) > 100) else H_REAL
+        # Relative, as for 1 / eta; a slope by complex steps allows differences as short as these.
+        h = H_REAL * np.maximum(np.abs(eta), 1e-3)
         with np.errstate(all="ignore"):
             return f(eta), slope(eta), -(slope(eta + h) - slope(eta - h)) / (2 * h)
 
@@ -167,6 +177,11 @@ class PlainLikelihood:
         u, value, H, decrement = self.mode(beta, Lambda, phi, u)
         sign, logdet = np.linalg.slogdet(H)
         return (value - 0.5 * logdet if sign > 0 else np.nan), decrement
+
+    def least_error(self, beta: Any, Lambda: Any, phi: float, u: Any) -> Any:
+        """Standard error of every effect from its own rows alone, at most 1; shape (q,)."""
+        _, _, D = self.parts(self.offset + self.X @ beta + self.Z @ Lambda @ u, phi)
+        return np.maximum(1.0, np.maximum(D, 0.0) @ self.Z**2) ** -0.5
 
     def quadrature(self, beta: Any, Lambda: Any, phi: float, u: Any, nodes: int) -> float:
         """Adaptive Gauss-Hermite quadrature for one effect a level."""

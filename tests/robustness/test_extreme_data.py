@@ -153,10 +153,48 @@ def test_groups_of_constant_responses_have_a_large_sd_and_a_word_about_it():
     assert model.theta[0] > 10.0
 
 
-def test_a_gaussian_response_that_is_constant_within_groups_is_an_exact_fit(data):
-    flat = data.assign(f=np.random.default_rng(0).normal(size=N_LEVELS)[data.g])
+@pytest.mark.parametrize("optimizer", ["quasi-newton", "L-BFGS-B", "Nelder-Mead"])
+@pytest.mark.parametrize("unit", [1e-8, 1.0, 1e8])
+def test_a_gaussian_response_that_is_constant_within_groups_is_an_exact_fit(data, optimizer, unit):
+    means = unit * np.random.default_rng(0).normal(size=N_LEVELS)
+    control = mlm.GlmerControl(optimizer=optimizer)
     with pytest.warns(ConvergenceWarning, match="fits the response exactly"):
-        fit("f ~ 1 + (1 | g)", flat, "gaussian", control=mlm.GlmerControl(maxfun=60))
+        model = fit("f ~ 1 + (1 | g)", data.assign(f=means[data.g]), "gaussian", control=control)
+    np.testing.assert_allclose(model.fitted(), means[data.g], atol=1e-6 * unit)
+    assert model.outcome.n_evaluations < 200
+
+
+@pytest.mark.parametrize("family", ["gaussian", "gamma", "inverse_gaussian"])
+@pytest.mark.parametrize("formula", ["f ~ x + (1 | g)", "f ~ x + (x | g)"])
+def test_a_response_computed_from_predictors_and_groups_is_an_exact_fit(data, family, formula):
+    eta = 0.5 * data.x + 0.3 * np.random.default_rng(0).normal(size=N_LEVELS)[data.g]
+    declared = {
+        "gaussian": mlm.families.Gaussian(),
+        "gamma": mlm.families.Gamma(link="log"),
+        "inverse_gaussian": mlm.families.InverseGaussian(link="log"),
+    }[family]
+    y = eta if family == "gaussian" else np.exp(eta)
+    with pytest.warns(ConvergenceWarning, match="fits the response exactly"):
+        model = fit(formula, data.assign(f=y), declared)
+    np.testing.assert_allclose(model.fitted(), y, atol=1e-5)
+    assert model.outcome.n_evaluations < 200
+
+
+def test_a_response_computed_from_the_fixed_effects_is_an_exact_fit():
+    days = mlm.load_sleepstudy()
+    days["y"] = 2.0 * days["Days"]
+    with pytest.warns(ConvergenceWarning, match="fits the response exactly"):
+        model = fit("y ~ Days + (1 | Subject)", days, "gaussian")
+    np.testing.assert_allclose(model.beta, [0.0, 2.0], atol=1e-12)
+    assert model.outcome.n_evaluations < 20
+
+
+def test_a_residual_of_a_ten_thousandth_is_not_called_exact(data):
+    noise = np.random.default_rng(1).normal(size=N)
+    near = data.assign(f=100.0 * np.sin(data.g) + 1e-2 * noise)
+    model = fit("f ~ 1 + (1 | g)", near, "gaussian")
+    within = near.f - near.groupby("g")["f"].transform("mean")
+    assert model.phi == pytest.approx((within**2).sum() / (N - N_LEVELS), rel=1e-4)
 
 
 @pytest.mark.parametrize("unit", [1e-12, 1e12])

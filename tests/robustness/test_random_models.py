@@ -21,7 +21,9 @@ VERBS = (
     "isSingular overdispersion hatvalues rePCA"
 ).split()
 TOLERANCE = 1e-6
-# No step of this size in the linear predictor, or share of a factor, may gain so much.
+# No step of this size in the linear predictor, or share of a factor, may gain so much. From a
+# variance of zero the step is in units of what a level's rows know about its effect: with weights
+# of a million there may be another, higher maximum at a distance that looks small.
 STEP, GAIN = 0.05, 1e-5
 
 everything = settings(
@@ -61,7 +63,7 @@ def check(case):
 def check_maximum(fit, case):
     """The log-likelihood is the one that plain code computes, and it is a maximum."""
     plain, nAGQ = PlainLikelihood.of(fit, case.family, case.link), fit.approximation.nAGQ
-    Lambda, u = PlainLikelihood.factor(fit), np.asarray(fit.u)
+    Lambda, u = PlainLikelihood.factor(fit), PlainLikelihood.effects(fit)
 
     def loglik(beta, Lambda, phi):
         if nAGQ > 1 and fit.model.q:
@@ -84,7 +86,8 @@ def check_maximum(fit, case):
         for s in (1.0 - STEP, 1.0 + STEP):
             nearby.append(loglik(fit.beta, np.where(own_rows[:, None], s, 1.0) * Lambda, fit.phi))
         if not Lambda[own_rows].any():
-            nearby.append(loglik(fit.beta, Lambda + STEP * np.diag(own_rows), fit.phi))
+            unit = plain.least_error(fit.beta, Lambda, fit.phi, u)[own_rows].min()
+            nearby.append(loglik(fit.beta, Lambda + STEP * unit * np.diag(own_rows), fit.phi))
     if fit.family.estimates_phi:
         nearby += [loglik(fit.beta, Lambda, fit.phi * s) for s in (1.0 - STEP, 1.0 + STEP)]
     assert np.nanmax(nearby, initial=own) <= own + GAIN * (1.0 + abs(own))

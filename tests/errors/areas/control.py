@@ -126,8 +126,8 @@ CASES = (
         'mlm.glmer("(incidence > 0) ~ period + (1 | herd)", cbpp)',
         SingularFitWarning,
         "The fit is singular: the standard deviation of (Intercept) in (1 | herd) is "
-        "zero. The estimates are valid and at the edge of the parameter space; a simpler "
-        "term fits as well.",
+        "zero. The estimates are valid and at the edge of the parameter space. A simpler "
+        "term may fit as well: compare it by anova().",
     ),
     Case(
         "response that is separated",

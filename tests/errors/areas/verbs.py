@@ -188,9 +188,8 @@ CASES = (
         'mlm.anova(fit, fit.update(family=families.Binomial("probit")))',
         ArgumentError,
         "anova() of several fits cannot compare these fits: they have different families "
-        "(Binomial(link='logit') and Binomial(link='probit')), so their likelihoods have "
-        "no common scale. Compare them by model_selection(), if both are discrete or "
-        "both continuous.",
+        "(Binomial(link='logit') and Binomial(link='probit')), so they are not nested. "
+        "Compare them by AIC, with model_selection(), if both are discrete or both continuous.",
     ),
     Case(
         "fits in a list",
