@@ -1,4 +1,7 @@
-"""docs/coverage.md from coverage's JSON report: ``python tests/coverage_page.py REPORT PAGE``."""
+"""docs/coverage.md from coverage's JSON report.
+
+``python tests/coverage_page.py REPORT PAGE [REMARK]``; the remark says what a run left out.
+"""
 
 import json
 import sys
@@ -13,11 +16,45 @@ ENOUGH = 95.0
 
 # Pattern of files: what their missed lines are. The first pattern that fits is the reason.
 REASONS: Mapping[str, str] = {
-    "linalg/numba_*.py": "kernels that Numba compiles: the tests run them as machine code",
-    "linalg/sparse.py": "kernels that Numba compiles: the tests run them as machine code",
     "linalg/dispatch_numba.py": "bodies that Numba compiles; the whole backend is a slow test",
-    "linalg/loops.py": "bodies of loops that LLVM compiles",
+    "linalg/numba_*.py": "kernels that Numba compiles: the tests run them as machine code",
+    "linalg/sparse.py": "bodies of loops that LLVM compiles",
+    "linalg/compiled_*.py": "bodies of loops that LLVM compiles",
+    "linalg/square_root.py": "the body of a loop that LLVM compiles",
+    "bayes/joint_loops.py": "bodies of loops that LLVM compiles",
+    "bayes/joint_code.py": "what LLVM compiles, and writes it",
+    "__init__.py": "imports that only type checkers read, `dir()` of the package",
     "__main__.py": "runs in a process of its own",
+    "demo.py": "the demonstration that `make demo` prints",
+    "compile/backends.py": "the Numba backend, which slow tests run",
+    "compile/scalar_code.py": "graphs that have no scalar code, and are left to PyTensor",
+    "families/quasi.py": "printing a quasi family; wrong combinations of arguments",
+    "families/variance_function.py": "variance functions with a minus, a product by mu or a "
+    "function inside; text that is no expression",
+    "families/custom.py": "functions of a wrong signature in a family of one's own",
+    "families/*.py": "wrong arguments, printing and hashing, what a family of one's own may leave "
+    "out",
+    "covariance/*.py": "wrong arguments, printing and hashing",
+    "estimation/batch/objective.py": "modes that are sought again from zero",
+    "estimation/*.py": "where a step, a start or a gradient fails: returns to a safe one",
+    "diagnostics/parameter_names.py": "names of the parameters of a covariance of one's own",
+    "diagnostics/*.py": "modes and information that do not exist; cases left out for failing",
+    "glmer_model.py": "printing a model that is not fitted; sampling it without a fit",
+    "design/evaluate.py": "comparisons, `%in%` and `!` inside calls",
+    "design/*.py": "wrong values in a call of a formula",
+    "interpretation/adjustment.py": "joint p-values of a single test, and of none",
+    "plotting/profile_pairs.py": "traces of a profile that leave its region",
+    "plotting/prior_plot.py": "responses with a wide range, many levels, an absent observed one",
+    "plotting/*.py": "empty panels and curves that have no limit; no Matplotlib",
+    "refitting/*.py": "refits that fail, results that were interrupted; wrong arguments",
+    "bayes/conditional.py": "proposals at which the mode does not exist",
+    "bayes/whitened_*.py": "draws at which the density does not exist; wrong arguments",
+    "bayes/dispersion.py": "a family of one's own with another dispersion",
+    "bayes/random_variables.py": "improper priors that cannot be drawn from",
+    "bayes/pymc_prior.py": "distributions on (0, 1) or without a log density as priors",
+    "bayes/*.py": "wrong arguments; verdicts that only rare posteriors get",
+    "arguments.py": "numbers and names of a wrong type",
+    "cli/*.py": "wrong files and interrupted runs",
 }
 
 INTRODUCTION = """# Coverage
@@ -30,11 +67,12 @@ and against R. "Covered" is coverage.py's figure for lines and branches together
 """
 
 
-def page(report: Mapping[str, Any]) -> str:
+def page(report: Mapping[str, Any], remark: str = "") -> str:
     """The page, in Markdown."""
     total = report["totals"]
     lines = [
         INTRODUCTION,
+        *([remark + "\n"] if remark else []),
         f"All: {total['num_statements']:,} statements, {total['missing_lines']:,} of them missed; "
         f"{total['num_branches']:,} branches, {total['missing_branches']:,} of them missed: "
         f"**{total['percent_covered']:.1f} % covered**. coverage.py "
@@ -102,5 +140,5 @@ def ranges(numbers: Iterable[int]) -> str:
 
 
 if __name__ == "__main__":
-    source, target = map(Path, sys.argv[1:])
-    target.write_text(page(json.loads(source.read_text())), encoding="utf-8")
+    source, target = map(Path, sys.argv[1:3])
+    target.write_text(page(json.loads(source.read_text()), *sys.argv[3:]), encoding="utf-8")
