@@ -198,11 +198,11 @@ class JointCode:
         data = ("X", "Z", "cols")
         self.call(loops.predictor, "parameters", *data, "offset", "b", "eta")
         n_parameters = self.scratch["slopes"][0]
-        addresses = builder.alloca(POINTER_TYPE, 5)
+        addresses = builder.alloca(INT, 5)
         rest = [self.pointer(name) for name in ("columns", "eta", "score", "totals")]
         for k, address in enumerate([self.entry_of("parameters", n_parameters - 1), *rest]):
-            place = [ir.Constant(INT, k)]
-            builder.store(address, builder.gep(addresses, place, source_etype=POINTER_TYPE))
+            place = builder.gep(addresses, [ir.Constant(INT, k)], source_etype=INT)
+            builder.store(builder.ptrtoint(address, INT), place)
         self.call_text(FUNCTION.removeprefix("@"), self.operands["eta"][1][1], addresses)
         self.call(loops.pull_predictor, "score", *data, "slopes", "b_slopes")
         self.call(loops.emptied, "moves_slopes")

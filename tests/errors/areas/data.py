@@ -126,7 +126,7 @@ CASES = (
         "dates as a predictor",
         'mlm.glmer("incidence / size ~ day", cbpp.assign(day=pd.Timestamp("2020-01-01")))',
         DataError,
-        "column 'day' has type datetime64[us]; convert it to numbers or to a categorical first",
+        "column 'day' has type datetime64[...]; convert it to numbers or to a categorical first",
     ),
     Case(
         "complex numbers",
