@@ -7,7 +7,7 @@ from itertools import pairwise
 
 import numpy as np
 
-from mixedlm_pt._typing import IntArray
+from mixedlm_pt._typing import FloatArray, IntArray
 from mixedlm_pt.covariance import Covariance, Unstructured
 from mixedlm_pt.design import Design
 from mixedlm_pt.errors import ArgumentError
@@ -76,12 +76,24 @@ class GLMM:
         )
 
     @cached_property
+    def factor_widths(self) -> tuple[int, ...]:
+        """Number of effects that a level of every grouping factor has."""
+        return tuple(sum(self.term_widths[t] for t in terms) for terms in self.factor_terms)
+
+    @cached_property
     def column_slices(self) -> tuple[slice, ...]:
         """Where each term's columns stand in a row of Z Lambda, shape (n, K)."""
         order = [t for terms in self.factor_terms for t in terms]
         ends = np.cumsum([0, *(self.term_widths[t] for t in order)]).tolist()
         places = dict(zip(order, (slice(a, b) for a, b in pairwise(ends)), strict=True))
         return tuple(places[t] for t in range(len(order)))
+
+    def Z_by_row(self) -> FloatArray:
+        """What of Z is not zero, row by row, shape (n, K); its columns as in ``Structure.cols``."""
+        Z = np.empty((self.n, sum(self.term_widths)))
+        for term, part in zip(self.design.terms, self.column_slices, strict=True):
+            Z[:, part] = term.Z
+        return Z
 
     @cached_property
     def theta_slices(self) -> tuple[slice, ...]:
@@ -109,7 +121,7 @@ class GLMM:
         return choose_structure(
             codes=[f.codes for f in factors],
             n_levels=[f.n_levels for f in factors],
-            columns=[sum(self.term_widths[t] for t in ts) for ts in self.factor_terms],
+            columns=list(self.factor_widths),
             names=[f.name for f in factors],
             kind=self.algebra if len(factors) > 1 else None,
             n_probes=self.n_probes,
@@ -118,9 +130,8 @@ class GLMM:
     @property
     def u_slices(self) -> tuple[slice, ...]:
         """Where each factor's effects stand in u; level after level within a factor."""
-        widths = [sum(self.term_widths[t] for t in ts) for ts in self.factor_terms]
-        sizes = [f.n_levels * k for f, k in zip(self.design.factors, widths, strict=True)]
-        ends = np.cumsum([0, *sizes]).tolist()
+        pairs = zip(self.design.factors, self.factor_widths, strict=True)
+        ends = np.cumsum([0, *(factor.n_levels * k for factor, k in pairs)]).tolist()
         return tuple(slice(a, b) for a, b in pairwise(ends))
 
     def with_design(self, design: Design) -> "GLMM":

@@ -181,7 +181,7 @@ class Inside:
 def parameter_vector(coordinates: Coordinates) -> Vector:
     """beta, the entries of every factor's Lambda row by row, and log phi."""
     model, parts = coordinates.model, [coordinates.beta]
-    for f, width in enumerate(factor_widths(model)):
+    for f, width in enumerate(model.factor_widths):
         Lambda = pt.zeros((width, width))
         for t, columns in term_columns(model, f):
             block = coordinates.sds[f][columns, None] * coordinates.cholesky[t]
@@ -190,14 +190,15 @@ def parameter_vector(coordinates: Coordinates) -> Vector:
     return join([*parts, coordinates.log_phi.reshape((1,))])
 
 
-def factor_widths(model: GLMM) -> list[int]:
-    """Number of effects a level of every grouping factor."""
-    return [sum(model.term_widths[t] for t in terms) for terms in model.factor_terms]
+def lambda_slices(model: GLMM) -> list[slice]:
+    """Where the Lambda of every grouping factor stands in the parameter vector."""
+    ends = model.p + np.cumsum([0, *(width**2 for width in model.factor_widths)])
+    return [slice(a, b) for a, b in pairwise(ends.tolist())]
 
 
 def n_parameters(model: GLMM) -> int:
     """Length of the parameter vector."""
-    return model.p + sum(width**2 for width in factor_widths(model)) + 1
+    return model.p + sum(width**2 for width in model.factor_widths) + 1
 
 
 def ends(model: GLMM) -> list[int]:

@@ -179,8 +179,7 @@ class GroupIntegral:
     @cached_property
     def group_of_effect(self) -> IntArray:
         """The group of every random effect, shape (q,)."""
-        widths = [sum(self.model.term_widths[t] for t in ts) for ts in self.model.factor_terms]
-        parts = zip(self.group_of_level, widths, strict=True)
+        parts = zip(self.group_of_level, self.model.factor_widths, strict=True)
         return np.concatenate([np.repeat(groups, width) for groups, width in parts])
 
 

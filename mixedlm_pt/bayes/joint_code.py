@@ -8,6 +8,7 @@ import numpy as np
 from llvmlite import ir
 
 from mixedlm_pt.bayes import joint_loops
+from mixedlm_pt.bayes.coordinates import lambda_slices
 from mixedlm_pt.compile.row_loop import FUNCTION
 from mixedlm_pt.linalg.loops import source_of
 from mixedlm_pt.linalg.translation import FLOAT, INT, ArgumentType, ArrayType, Translation
@@ -119,13 +120,12 @@ class JointCode:
             first += size
         self.enter("z", z, (self.n,), True)
         self.operands["first_bent"] = int, [self.load(self.model.p)]
-        place = self.model.p
+        starts = [part.start for part in lambda_slices(self.model)]
         for f in self.factors:
             part, shape = self.model.u_slices[f], self.arrays[f"pulls{f}"].shape
             for name in ("u", "b", "b_slopes", "noises"):
                 self.enter(f"{name}{f}", self.entry_of(name, part.start), shape, True)
-            self.operands[f"first{f}"] = int, [self.load(place)]
-            place += shape[1] ** 2
+            self.operands[f"first{f}"] = int, [self.load(starts[f])]
             n_others = self.arrays[f"inner{f}"].shape[2]
             for name in ("b", "b_slopes"):
                 at = self.entry_of(name, self.model.q - n_others)

@@ -132,16 +132,13 @@ def small_functions(coordinates: Coordinates) -> list[tuple[str, FloatArray]]:
 def data_arrays(model: GLMM, whitening: Whitening) -> dict[str, np.ndarray]:
     """Everything that does not move, by the names of `joint_loops`; by factor for its effects."""
     design, structure = model.design, model.structure
-    order = [t for terms in model.factor_terms for t in terms]
-    Z = [np.asarray(design.terms[t].Z).reshape(model.n, -1) for t in order]
-    nothing = np.zeros((model.n, 0))
     arrays: dict[str, np.ndarray] = {
         "centre": whitening.centre,
         "scale": whitening.scale,
         "outer": whitening.outer,
         "X": design.X,
-        "Z": np.hstack([nothing, *Z]),
-        "cols": np.asarray(nothing if structure is None else structure.cols, np.int64),
+        "Z": model.Z_by_row(),
+        "cols": np.zeros((model.n, 0), np.int64) if structure is None else structure.cols,
         "offset": design.offset,
     }
     for f, (part, levels) in enumerate(zip(model.u_slices, whitening.levels, strict=False)):

@@ -18,9 +18,7 @@ from mixedlm_pt.bayes.marginal import MarginalDensity
 from mixedlm_pt.bayes.marginal_target import sample_marginal
 from mixedlm_pt.bayes.posterior import PosteriorResult
 from mixedlm_pt.bayes.prior_choice import PriorsArgument, make_priors
-from mixedlm_pt.bayes.priors import (
-    Priors,
-)
+from mixedlm_pt.bayes.priors import Priors
 from mixedlm_pt.bayes.pymc_model import PosteriorModel, build_pymc, require_posterior
 from mixedlm_pt.bayes.whitened_sampling import run_nutpie, sample_joint
 from mixedlm_pt.compile.written_out import NotCompilableError

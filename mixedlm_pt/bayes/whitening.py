@@ -9,9 +9,8 @@ import scipy.linalg as sl
 import scipy.sparse as sp
 
 from mixedlm_pt._typing import FloatArray
-from mixedlm_pt.bayes.coordinates import Coordinates, factor_widths, parameter_vector
+from mixedlm_pt.bayes.coordinates import lambda_slices, parameter_vector
 from mixedlm_pt.bayes.marginal import MarginalDensity
-from mixedlm_pt.compile import Function
 from mixedlm_pt.compile.backends import numpy_function
 
 type Information = FloatArray | sp.csr_array
@@ -105,7 +104,7 @@ class Whitening:
         if density.fit.model.q:
             data = DataInformation(density)
             levels, outer = data.sequential() if data.shares else (data.separate(), outer)
-            slope = sl.solve_triangular(centre.scale.T, slope_left(levels, density).T).T
+            slope = sl.solve_triangular(centre.scale.T, data.slope_left(levels).T).T
         return cls(centre.x, centre.scale, p, levels, outer, np.ascontiguousarray(slope))
 
     @property
@@ -119,13 +118,21 @@ class DataInformation:
 
     def __init__(self, density: MarginalDensity) -> None:
         centre, objective, model = density.centre, density.objective, density.fit.model
-        self.model, self.u = model, centre.u
-        self.beta, self.Lambdas = split(density.coordinates, parameters_of(density)(centre.x)[0])
+        self.density, self.model, self.u = density, model, centre.u
+        coordinates = density.coordinates
+        self.parameters = numpy_function([coordinates.x], [parameter_vector(coordinates)])
+        self.beta, self.Lambdas = self.at(centre.x)
         beta, theta, log_phi = objective.split(density.parameters(centre.x))
         finder = objective.finder
         eta = finder.linear_predictor(beta, centre.u, finder.scaled_design(theta))
         self.score = np.asarray(finder.density(eta, log_phi)[1])
         self.D = np.asarray(finder.working_information(eta, log_phi))
+
+    def at(self, x: FloatArray) -> tuple[FloatArray, list[FloatArray]]:
+        """beta and the Lambda of a level of every factor."""
+        parameters, model = self.parameters(x)[0], self.model
+        pairs = zip(lambda_slices(model), model.factor_widths, strict=True)
+        return parameters[: model.p], [parameters[part].reshape(k, k) for part, k in pairs]
 
     @property
     def shares(self) -> bool:
@@ -139,11 +146,9 @@ class DataInformation:
         """Design of b, shape (n, q)."""
         model, structure = self.model, self.model.structure
         assert structure is not None, "only called with random effects"
-        order = [t for terms in model.factor_terms for t in terms]
-        Z = [np.asarray(model.design.terms[t].Z).reshape(model.n, -1) for t in order]
         rows = np.repeat(np.arange(model.n), structure.cols.shape[1])
         places = (rows, np.ravel(structure.cols))
-        return sp.csr_array((np.hstack(Z).ravel(), places), shape=(model.n, model.q))
+        return sp.csr_array((model.Z_by_row().ravel(), places), shape=(model.n, model.q))
 
     @cached_property
     def products(self) -> tuple[sp.csr_array, FloatArray]:
@@ -210,45 +215,28 @@ class DataInformation:
         whole = sl.block_diag(*outer) if outer else np.zeros((0, 0))
         return tuple(levels), np.ascontiguousarray(whole)
 
+    def slope_left(self, levels: tuple[Levels, ...]) -> FloatArray:
+        """Slope of the modes of u in z_x that the quadratic approximation has not, (q, n_x)."""
+        centre, parts = self.density.centre, self.model.u_slices
+        total = slope_of_modes(self.density)
+        left = np.zeros_like(total)
 
-def parameters_of(density: MarginalDensity) -> Function:
-    """``x -> `` the vector of `parameter_vector`."""
-    coordinates = density.coordinates
-    return numpy_function([coordinates.x], [parameter_vector(coordinates)])
+        def modes(z: FloatArray, first: int) -> FloatArray:
+            """Of one factor, with the effects of those after it where they have moved."""
+            beta, Lambdas = self.at(centre.x + centre.scale @ z)
+            others = u = np.zeros(0)
+            for f in range(len(levels) - 1, first - 1, -1):
+                own = levels[f]
+                u = own.modes(beta, Lambdas[f], others[: own.inner.shape[2]])
+                u = u + (left[parts[f]] @ z).reshape(u.shape)
+                others = np.concatenate([(u @ Lambdas[f].T).ravel(), others])
+            return u.ravel()
 
-
-def split(coordinates: Coordinates, parameters: FloatArray) -> tuple[FloatArray, list[FloatArray]]:
-    """beta and the Lambda of a level of every factor."""
-    model, place = coordinates.model, coordinates.model.p
-    Lambdas = []
-    for width in factor_widths(model):
-        Lambdas.append(parameters[place : place + width**2].reshape(width, width))
-        place += width**2
-    return parameters[: model.p], Lambdas
-
-
-def slope_left(levels: tuple[Levels, ...], density: MarginalDensity) -> FloatArray:
-    """Slope of the modes of u in z_x that the quadratic approximation has not, shape (q, n_x)."""
-    centre, parameters = density.centre, parameters_of(density)
-    total, parts = slope_of_modes(density), density.fit.model.u_slices
-    left = np.zeros_like(total)
-
-    def modes(z: FloatArray, first: int) -> FloatArray:
-        """Of one factor, with the effects of those after it where they have moved."""
-        beta, Lambdas = split(density.coordinates, parameters(centre.x + centre.scale @ z)[0])
-        others = u = np.zeros(0)
-        for f in range(len(levels) - 1, first - 1, -1):
-            own = levels[f]
-            u = own.modes(beta, Lambdas[f], others[: own.inner.shape[2]])
-            u = u + (left[parts[f]] @ z).reshape(u.shape)
-            others = np.concatenate([(u @ Lambdas[f].T).ravel(), others])
-        return u.ravel()
-
-    steps = STEP * np.eye(len(centre.x))
-    for f in reversed(range(len(levels))):
-        own = np.array([modes(step, f) - modes(-step, f) for step in steps]).T
-        left[parts[f]] = total[parts[f]] - own / (2.0 * STEP)
-    return left
+        steps = STEP * np.eye(len(centre.x))
+        for f in reversed(range(len(levels))):
+            own = np.array([modes(step, f) - modes(-step, f) for step in steps]).T
+            left[parts[f]] = total[parts[f]] - own / (2.0 * STEP)
+        return left
 
 
 def slope_of_modes(density: MarginalDensity) -> FloatArray:

@@ -40,15 +40,10 @@ def scalar_parameters(fit: Fit) -> tuple[IntArray, list[str]]:
     Those on the boundary are left out.
     """
     model = fit.model
-    sizes = [
-        covariance.n_theta(k)
-        for covariance, k in zip(model.covariances, model.term_widths, strict=True)
-    ]
-    first = np.cumsum([0, *sizes])
     places, names = [], []
-    for term, at, size in zip(fit.design.terms, first, sizes, strict=False):
-        if size == 1 and not fit.boundary_theta[at]:
-            places.append(model.p + int(at))
+    for term, part in zip(fit.design.terms, model.theta_slices, strict=True):
+        if part.stop - part.start == 1 and not fit.boundary_theta[part.start]:
+            places.append(model.p + part.start)
             names.append(f"({term.label})")
     if fit.family.estimates_phi and not fit.boundary_phi:
         places.append(model.n_par - 1)

@@ -101,8 +101,7 @@ class LaplaceError:
         """The effects of some grouping factors."""
         model = self.model
         is_whole = len(factors) == len(model.design.factors)
-        widths = [sum(model.term_widths[t] for t in terms) for terms in model.factor_terms]
-        ends = np.cumsum([0, *widths])
+        ends = np.cumsum([0, *model.factor_widths])
         effects = ConditionalEffects(
             model if is_whole else model.with_factors(factors)[0], self.n_pairs, self.fit.backend
         )

@@ -30,6 +30,7 @@ def mean_limits(fit: Fit, limits: FloatArray) -> FloatArray:
     Held to the range of means: a limit of an identity, inverse or square-root link can lie outside,
     and there the link is not monotone.
     """
+    # As the docstring says: beyond the range there is no mean to report.
     held = np.clip(limits, *attainable(fit))
     # At the end of the range the mean of an inverse link is infinite.
     with np.errstate(divide="ignore"):

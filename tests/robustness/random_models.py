@@ -192,6 +192,7 @@ def table(rng: np.random.Generator, n: int, family: str, tame: float) -> pd.Data
         x = (x - x.mean()) / (x.std() or 1.0)
     x = np.where(np.isfinite(x), x, 0.0)
     slope, sd = rng.normal(), rng.choice([0.0, 0.3, 1.0, 3.0])
+    # Most responses can be fitted: no row far out rules the rest, no count is above some thousands.
     eta = 0.5 * rng.normal() + 0.5 * slope * np.clip(x, -3, 3) + sd * rng.normal(size=n)[codes]
     columns |= response(rng, n, family, kind(RESPONSES), np.clip(eta, -8.0, 8.0))
     columns["w"] = rng.choice([0.0, 0.5, 1.0, 1.0, 2.0, 1e6 if rng.random() > tame else 3.0], n)
