@@ -17,7 +17,7 @@ from mixedlm_pt.bayes.dispersion import Dispersion
 from mixedlm_pt.bayes.priors import has_correlations
 from mixedlm_pt.bayes.pymc_model import coordinates as labels_of
 from mixedlm_pt.bayes.pymc_model import term_columns
-from mixedlm_pt.compile.backends import NUMPY
+from mixedlm_pt.compile.rewriting import NUMPY
 
 if TYPE_CHECKING:
     import xarray as xr

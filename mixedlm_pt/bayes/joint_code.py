@@ -1,8 +1,7 @@
 """The C functions of a `JointTarget`: loops over arrays, called one after the other."""
 
 import math
-from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 from llvmlite import ir
@@ -10,13 +9,11 @@ from llvmlite import ir
 from mixedlm_pt.bayes import joint_loops
 from mixedlm_pt.bayes.coordinates import lambda_slices
 from mixedlm_pt.compile.row_loop import FUNCTION
-from mixedlm_pt.linalg.loops import source_of
-from mixedlm_pt.linalg.translation import FLOAT, INT, ArgumentType, ArrayType, Translation
+from mixedlm_pt.compile.table_code import POINTER_TYPE, SMALL, TableCode
+from mixedlm_pt.linalg.array_loops import copied, emptied
+from mixedlm_pt.linalg.translation import FLOAT, INT
 from mixedlm_pt.model import GLMM
 
-POINTER_TYPE = ir.PointerType()
-# Trailing dimensions up to this size are written into the code.
-SMALL = 8
 # What the function returns: as nutpie expects of a density that is not finite.
 NOT_FINITE = 4
 
@@ -31,10 +28,8 @@ PULL = (
 )
 
 
-class JointCode:
+class JointCode(TableCode[int]):
     """The C functions that call the loops one after the other.
-
-    They read addresses and sizes from a table, so the code depends on the structure alone.
 
     Parameters
     ----------
@@ -51,59 +46,18 @@ class JointCode:
         arrays: Mapping[str, np.ndarray],
         scratch: Mapping[str, tuple[int, ...]],
     ) -> None:
+        super().__init__("joint_target")
         self.model, self.arrays, self.scratch = model, arrays, scratch
-        self.module = ir.Module("joint_target")
-        self.entries: list[int] = []
 
     @property
     def table(self) -> np.ndarray:
         """What the functions read."""
         return np.array(self.entries, np.int64)
 
-    def start(self, name: str, arguments: Sequence[ir.Type]) -> tuple[ir.Value, ...]:
-        """Begin a C function whose last argument is the table; the arguments before it."""
-        signature = ir.FunctionType(INT, [*arguments, POINTER_TYPE])
-        function = ir.Function(self.module, signature, name)
-        *given, self.address = function.args
-        self.builder = ir.IRBuilder(function.append_basic_block("entry"))
-        self.operands: dict[str, tuple[ArgumentType, list[ir.Value]]] = {}
-        return tuple(given)
-
-    def load(self, entry: int, kind: ir.Type = INT) -> ir.Value:
-        """A new entry of the table."""
-        self.entries.append(entry)
-        place = ir.Constant(INT, len(self.entries) - 1)
-        at = self.builder.gep(self.address, [place], source_etype=INT)
-        return self.builder.load(at, typ=kind)
-
-    def call(self, function: Callable[..., Any], *names: str) -> ir.Value:
-        """Call a loop with these arrays."""
-        kinds, values = [], []
-        for name in names:
-            kind, operand = self.operands[name]
-            kinds.append(kind)
-            values += operand
-        name = f"{function.__name__}.{len(self.module.globals)}"
-        code = Translation(self.module, function, kinds, name, source_of).code
-        code.linkage = "internal"
-        return self.builder.call(code, values)
-
-    def call_text(self, name: str, *arguments: ir.Value) -> None:
-        """Call a function whose text is added to the module."""
-        if name not in self.module.globals:
-            signature = ir.FunctionType(ir.VoidType(), [argument.type for argument in arguments])
-            ir.Function(self.module, signature, name)
-        self.builder.call(self.module.globals[name], arguments)
-
-    def pointer(self, name: str) -> ir.Value:
-        """Address of an array."""
-        return self.operands[name][1][0]
-
     def enter(self, name: str, pointer: ir.Value, shape: Sequence[int], is_float: bool) -> None:
         """Make an array at an address known by its name; its sizes are in the table."""
-        known = tuple(d if d <= SMALL else -1 for d in shape[1:])
-        sizes = [self.load(d) for d in shape]
-        self.operands[name] = ArrayType(is_float, (-1, *known)), [pointer, *sizes]
+        rest = (d if d <= SMALL else self.load(d) for d in shape[1:])
+        self.define(name, pointer, [self.load(shape[0]), *rest], is_float)
 
     def enter_all(self, z: ir.Value) -> ir.Value:
         """Load all addresses and sizes; the allocated memory."""
@@ -115,8 +69,7 @@ class JointCode:
         memory = self.builder.call(malloc, [self.load(8 * sum(sizes))])
         first = 0
         for (name, shape), size in zip(self.scratch.items(), sizes, strict=True):
-            at = self.builder.gep(memory, [self.load(first)], source_etype=FLOAT)
-            self.enter(name, at, shape, True)
+            self.enter(name, self.at(memory, self.load(first)), shape, True)
             first += size
         self.enter("z", z, (self.n,), True)
         self.operands["first_bent"] = int, [self.load(self.model.p)]
@@ -150,7 +103,7 @@ class JointCode:
 
     def entry_of(self, name: str, place: int) -> ir.Value:
         """Address of an entry of a vector."""
-        return self.builder.gep(self.pointer(name), [self.load(place)], source_etype=FLOAT)
+        return self.at(self.pointer(name), self.load(place))
 
     def place(self) -> list[ir.Value]:
         """From z to x, the parameters, u and b; log determinants."""
@@ -168,7 +121,7 @@ class JointCode:
 
     def write(self) -> None:
         """Both functions."""
-        _, z, gradient, value = self.start("joint_target", [INT, *[POINTER_TYPE] * 3])
+        _, z, gradient, value = self.start("joint_target", [INT, *[POINTER_TYPE] * 3], INT)
         memory = self.enter_all(z)
         self.enter("gradient", gradient, (self.n,), True)
         self.enter("value", value, (1,), True)
@@ -177,13 +130,12 @@ class JointCode:
         codes = [ir.Constant(INT, code) for code in (0, NOT_FINITE)]
         equal = self.builder.icmp_signed("==", is_finite, INT(1))
         self.finish(memory, self.builder.select(equal, *codes))
-        _, _, z, out = self.start("expand", [INT, INT, *[POINTER_TYPE] * 2])
+        _, _, z, out = self.start("expand", [INT, INT, *[POINTER_TYPE] * 2], INT)
         memory = self.enter_all(z)
         self.place()
         for name, at in (("x", 0), ("u", self.n - self.model.q)):
-            target = self.builder.gep(out, [self.load(at)], source_etype=FLOAT)
-            self.enter("out", target, self.scratch[name], True)
-            self.call(joint_loops.copied, name, "out")
+            self.enter("out", self.at(out, self.load(at)), self.scratch[name], True)
+            self.call(copied, name, "out")
         self.finish(memory, ir.Constant(INT, 0))
 
     def finish(self, memory: ir.Value, code: ir.Value) -> None:
@@ -198,14 +150,11 @@ class JointCode:
         data = ("X", "Z", "cols")
         self.call(loops.predictor, "parameters", *data, "offset", "b", "eta")
         n_parameters = self.scratch["slopes"][0]
-        addresses = builder.alloca(INT, 5)
         rest = [self.pointer(name) for name in ("columns", "eta", "score", "totals")]
-        for k, address in enumerate([self.entry_of("parameters", n_parameters - 1), *rest]):
-            place = builder.gep(addresses, [ir.Constant(INT, k)], source_etype=INT)
-            builder.store(builder.ptrtoint(address, INT), place)
+        addresses = self.addresses([self.entry_of("parameters", n_parameters - 1), *rest])
         self.call_text(FUNCTION.removeprefix("@"), self.operands["eta"][1][1], addresses)
         self.call(loops.pull_predictor, "score", *data, "slopes", "b_slopes")
-        self.call(loops.emptied, "moves_slopes")
+        self.call(emptied, "moves_slopes")
         values += [self.call(loops.pull_effects, *self.own(PULL, f)) for f in self.factors]
         total, slope = (builder.load(self.entry_of("totals", k), typ=FLOAT) for k in range(2))
         builder.store(slope, self.entry_of("slopes", n_parameters - 1))

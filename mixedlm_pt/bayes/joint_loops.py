@@ -10,6 +10,7 @@ from mixedlm_pt._typing import FloatArray, IntArray
 from mixedlm_pt.linalg.loops import Loop
 
 
+@Loop
 def move_parameters(
     z: FloatArray,
     centre: FloatArray,
@@ -29,6 +30,7 @@ def move_parameters(
             moves[i] = 1.0 - 2.0 / (1.0 + np.exp(2.0 * total))
 
 
+@Loop
 def make_noises(z: FloatArray, outer: FloatArray, moves: FloatArray, noises: FloatArray) -> None:
     """The noise of all effects, ``outer z`` for those of the smaller factors."""
     n_x, n_s = len(moves), outer.shape[0]
@@ -97,6 +99,7 @@ def factor_of_level(
     return -log_determinant
 
 
+@Loop
 def place_effects(
     parameters: FloatArray,
     first: int,
@@ -151,6 +154,7 @@ def place_effects(
     return log_jacobian
 
 
+@Loop
 def predictor(
     parameters: FloatArray,
     X: FloatArray,
@@ -170,6 +174,7 @@ def predictor(
         eta[i] = total
 
 
+@Loop
 def pull_predictor(
     score: FloatArray,
     X: FloatArray,
@@ -256,6 +261,7 @@ def pull_roots(
         root_slopes[c * k + c] /= 2.0 * roots[level, c, c]
 
 
+@Loop
 def pull_effects(
     parameters: FloatArray,
     first: int,
@@ -307,6 +313,7 @@ def pull_effects(
     return value
 
 
+@Loop
 def pull_noises(noises: FloatArray, outer: FloatArray, moves: FloatArray, z: FloatArray) -> None:
     """Slopes in z from those in the noises."""
     n_x, n_s = len(moves), outer.shape[0]
@@ -320,6 +327,7 @@ def pull_noises(noises: FloatArray, outer: FloatArray, moves: FloatArray, z: Flo
         z[n_x + n_s + i] = noises[i]
 
 
+@Loop
 def pull_parameters(
     x_slopes: FloatArray,
     scale: FloatArray,
@@ -340,12 +348,7 @@ def pull_parameters(
             z[j] += scale[i, j] * total
 
 
-def emptied(values: FloatArray) -> None:
-    """Set all to zero."""
-    for i in range(len(values)):
-        values[i] = 0.0
-
-
+@Loop
 def finite(value: FloatArray, slopes: FloatArray) -> int:
     """1 if the value and all slopes are finite."""
     total = value[0] - value[0]
@@ -354,9 +357,3 @@ def finite(value: FloatArray, slopes: FloatArray) -> int:
     if total == 0.0:
         return 1
     return 0
-
-
-def copied(source: FloatArray, target: FloatArray) -> None:
-    """Copy a vector."""
-    for i in range(len(source)):
-        target[i] = source[i]

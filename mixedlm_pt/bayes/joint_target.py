@@ -18,6 +18,7 @@ from mixedlm_pt.bayes.marginal import MarginalDensity
 from mixedlm_pt.bayes.whitening import Whitening
 from mixedlm_pt.compile import Approximation, compile_model
 from mixedlm_pt.compile.row_loop import FUNCTION
+from mixedlm_pt.compile.table_code import merged
 from mixedlm_pt.compile.written_out import vector_function
 from mixedlm_pt.linalg.machine_code import machine_code
 from mixedlm_pt.linalg.threads import on_one_thread
@@ -172,25 +173,3 @@ def scratch_shapes(model: GLMM, whitening: Whitening) -> dict[str, tuple[int, ..
         shapes |= {f"{name}{f}": levels.blocks.shape for name in ("products", "roots")}
         shapes |= {f"root_slopes{f}": (k * k,), f"solved{f}": (k,)}
     return shapes
-
-
-def merged(texts: Sequence[str]) -> str:
-    """One module; functions that one text defines are not declared by the others."""
-    lines = [line for text in texts for line in text.splitlines()]
-    defined = {name_in(line) for line in lines if line.startswith("define")}
-    seen: set[str] = set()
-    kept = []
-    for line in lines:
-        if line.startswith("declare"):
-            name = name_in(line)
-            if name in seen or name in defined:
-                continue
-            seen.add(name)
-        if not line.startswith(("target ", "; ModuleID", "source_filename")):
-            kept.append(line)
-    return "\n".join(kept)
-
-
-def name_in(line: str) -> str:
-    """Name of the function that a line declares or defines."""
-    return line.split("@", 1)[1].split("(", 1)[0].strip('"')

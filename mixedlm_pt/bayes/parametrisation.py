@@ -9,7 +9,7 @@ import pytensor.tensor as pt
 from mixedlm_pt._typing import FloatArray
 from mixedlm_pt.bayes.priors import link_unit
 from mixedlm_pt.compile import Approximation, compile_model
-from mixedlm_pt.compile.backends import NUMPY
+from mixedlm_pt.compile.rewriting import NUMPY
 from mixedlm_pt.errors import ArgumentError, unknown_name
 from mixedlm_pt.fit import Fit
 from mixedlm_pt.model import GLMM

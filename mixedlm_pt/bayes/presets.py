@@ -30,7 +30,7 @@ from mixedlm_pt.bayes.priors import (
     link_unit,
     model_of,
 )
-from mixedlm_pt.compile.backends import NUMPY
+from mixedlm_pt.compile.rewriting import NUMPY
 from mixedlm_pt.families import Binomial, CustomFamily
 from mixedlm_pt.families.links import Identity
 from mixedlm_pt.fit import Fit

@@ -10,7 +10,7 @@ from pytensor.graph.traversal import toposort
 
 from mixedlm_pt._typing import FloatArray, Scalar, Vector
 from mixedlm_pt.bayes.distributions import POSITIVE, REAL, Prior
-from mixedlm_pt.compile.backends import NUMPY
+from mixedlm_pt.compile.rewriting import NUMPY
 from mixedlm_pt.errors import ArgumentError
 
 

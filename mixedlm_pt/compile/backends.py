@@ -5,26 +5,17 @@ from functools import partial
 from typing import Any, Protocol
 
 import pytensor
-from pytensor.compile.mode import Mode
 from pytensor.graph.basic import Variable
-from pytensor.graph.rewriting.db import RewriteDatabaseQuery
 
+from mixedlm_pt.compile.rewriting import NUMPY
 from mixedlm_pt.compile.tape import Known, Tape
 from mixedlm_pt.errors import unknown_name
 
-# Canonicalisation alone halves the graph as `fast_compile` does, in half the time, and brings in no
-# Op that needs C. These rewrites of it take a third of its time and find nothing in our graphs.
-FRUITLESS = [
-    "dot_diag_to_elemwise",
-    "selection_dot_to_indexing",
-    "local_greedy_distributor",
-    "local_merge_switch_same_cond",
-]
-NUMPY = Mode(
-    linker="py", optimizer=RewriteDatabaseQuery(include=["canonicalize"], exclude=FRUITLESS)
-)
 # A loop takes 0.02 s to compile. With fewer rows the calls of many fits do not save that.
 LOOPS_FROM = 2000
+# With more rows the calls of one function take the most time in the loops and the linear algebra
+# that it calls, which alone are compiled sooner and run on several cores.
+PROGRAM_BELOW = 20_000
 
 
 type BoundFunction = Callable[..., list[Any]]
@@ -65,15 +56,24 @@ def looped_function(inputs: Sequence[Variable], outputs: Sequence[Variable]) -> 
     return Tape(inputs, outputs, NUMPY.optimizer, loops_from=LOOPS_FROM)
 
 
+def programmed_function(inputs: Sequence[Variable], outputs: Sequence[Variable]) -> Tape:
+    """A graph that for few rows is one function of machine code, else as `looped_function`."""
+    optimizer, below = NUMPY.optimizer, PROGRAM_BELOW
+    return Tape(inputs, outputs, optimizer, loops_from=LOOPS_FROM, program_below=below)
+
+
 def numpy_function(inputs: Sequence[Variable], outputs: Sequence[Variable]) -> Tape:
     """A graph run by NumPy alone."""
     return Tape(inputs, outputs, NUMPY.optimizer)
 
 
-BACKENDS: dict[str, Callable[[Sequence[Variable], Sequence[Variable]], Function]] = {
-    "auto": looped_function,
-    "numpy": numpy_function,
-    "numba": NumbaFunction,
+type Backend = Callable[[Sequence[Variable], Sequence[Variable]], Function]
+
+# How a graph is run, and how one is that a fit runs some ten times or more.
+BACKENDS: dict[str, tuple[Backend, Backend]] = {
+    "auto": (looped_function, programmed_function),
+    "numpy": (numpy_function, numpy_function),
+    "numba": (NumbaFunction, NumbaFunction),
 }
 
 

@@ -20,7 +20,8 @@ from pytensor.tensor.subtensor import (
 )
 
 from mixedlm_pt._typing import Scalar, Vector
-from mixedlm_pt.compile.backends import NUMPY, Function
+from mixedlm_pt.compile.backends import Function
+from mixedlm_pt.compile.rewriting import NUMPY
 from mixedlm_pt.compile.tape import Tape
 from mixedlm_pt.families.density import derivatives
 from mixedlm_pt.graph import GLMMGraph, scaled_design

@@ -11,7 +11,7 @@ from pytensor.graph.fg import FunctionGraph
 
 from mixedlm_pt._typing import FloatArray
 from mixedlm_pt.compile.arithmetic import Double
-from mixedlm_pt.compile.backends import NUMPY
+from mixedlm_pt.compile.rewriting import NUMPY
 from mixedlm_pt.compile.row_loop import RowLoop
 from mixedlm_pt.compile.written_out import as_objects, evaluate, rewritten
 from mixedlm_pt.families import Family

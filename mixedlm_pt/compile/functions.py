@@ -33,7 +33,7 @@ from mixedlm_pt.graph import (
     profiled_laplace,
     scaled_design,
 )
-from mixedlm_pt.linalg import rows, sum_rows
+from mixedlm_pt.linalg import Factor, Solve, rows, sum_rows
 from mixedlm_pt.model import GLMM
 
 # Functions of this many signatures are kept; each takes a few MB.
@@ -89,16 +89,22 @@ class CompiledModel:
     approximation: Approximation
     backend: str
 
-    def function(self, inputs: list[Vector], outputs: list[Vector]) -> Function:
-        """Compile; inputs may be unused, because not every family has a dispersion."""
-        return BACKENDS[self.backend](inputs, outputs)
+    def function(
+        self, inputs: list[Vector], outputs: list[Vector], *, is_hot: bool = False
+    ) -> Function:
+        """Compile; inputs may be unused, because not every family has a dispersion.
+
+        ``is_hot`` says that a fit runs it many times.
+        """
+        return BACKENDS[self.backend][is_hot](inputs, outputs)
 
     @compiled
     def density(self) -> Function:
         """``(y, w, eta, log_phi) -> (log density, score, observed information)``, each (n,)."""
         graph, eta = self.graph, pt.dvector("eta")
         d = derivatives(graph.family, graph.y, graph.w, eta, graph.phi)
-        return self.function([graph.y, graph.w, eta, graph.log_phi], [d.logp, d.score, d.observed])
+        inputs, outputs = [graph.y, graph.w, eta, graph.log_phi], [d.logp, d.score, d.observed]
+        return self.function(inputs, outputs, is_hot=True)
 
     @compiled
     def log_density(self) -> Function:
@@ -114,18 +120,38 @@ class CompiledModel:
 
     @compiled
     def joint(self) -> Function:
-        """``(y, w, cols, M, u, fixed, log_phi) -> (value, score, D, r)``, all for Newton's step.
+        """``(y, w, cols, M, u, fixed, log_phi) -> (value, score, D, r)``.
 
         The joint log density of y and u at ``eta = fixed + M u``; score and information by row
         (n,); ``r = Lambda'Z' score - u`` (q,).
         """
+        graph, (inputs, outputs) = self.graph, self.joint_density
+        return self.function([graph.y, graph.w, graph.index[0], *inputs], outputs)
+
+    @compiled
+    def newton(self) -> Function:
+        """``(y, w, *index, M, u, fixed, log_phi) -> (*joint, log|H|, packed, H^-1 r)``.
+
+        `joint` with Newton's step (q,) at fixed beta and the factorisation that gave it.
+        """
+        graph, layout, (inputs, outputs) = self.graph, self.graph.layout, self.joint_density
+        assert layout is not None, "without random effects there is no mode to search"
+        [M, *_], [_, _, D, r] = inputs, outputs
+        logdet, packed = Factor(layout)(D, M, *graph.index)
+        step = Solve(layout)(r, D, M, packed, *graph.index)
+        data = [graph.y, graph.w, *graph.index]
+        return self.function([*data, *inputs], [*outputs, logdet, packed, step], is_hot=True)
+
+    @compiled
+    def joint_density(self) -> tuple[list[Vector], list[Vector]]:
+        """Expressions of `joint` with the inputs that are not data."""
         graph, fixed, cols = self.graph, pt.dvector("fixed"), self.graph.index[0]
         M = pt.tensor("M", dtype="float64", shape=(None, cols.type.shape[1]))
         eta = fixed + (M * rows(graph.u, cols, graph.u.shape[0])).sum(axis=1)
         d = derivatives(graph.family, graph.y, graph.w, eta, graph.phi)
         value = d.logp.sum() - 0.5 * (graph.u**2).sum()
-        inputs = [graph.y, graph.w, cols, M, graph.u, fixed, graph.log_phi]
-        return self.function(inputs, [value, d.score, d.observed, mode_equation(graph, d.score, M)])
+        outputs = [value, d.score, d.observed, mode_equation(graph, d.score, M)]
+        return [M, graph.u, fixed, graph.log_phi], outputs
 
     @compiled
     def cluster_densities(self) -> Function:
@@ -211,7 +237,8 @@ class CompiledModel:
     def value_and_gradient(self) -> Function:
         """``(*data, beta, theta, log_phi, u) -> (log-likelihood, gradient)`` at the mode u."""
         graph = self.graph
-        return self.function([*graph.data, *graph.parameters, graph.u], list(self.criterion))
+        inputs = [*graph.data, *graph.parameters, graph.u]
+        return self.function(inputs, list(self.criterion), is_hot=True)
 
     @compiled
     def criterion(self) -> tuple[Scalar, Vector]:

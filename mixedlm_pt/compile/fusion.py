@@ -19,7 +19,7 @@ MIN_CALLS = 3
 
 
 def with_loops(
-    nodes: Sequence[Node], spaces: Spaces, outputs: Collection[int]
+    nodes: Sequence[Node], spaces: Spaces, outputs: Collection[int], min_calls: int = MIN_CALLS
 ) -> list[Node | Loop]:
     """The nodes in an order in which they can run, as loops where that pays.
 
@@ -30,13 +30,15 @@ def with_loops(
     spaces : Spaces
     outputs : collection of int
         Registers that the caller gets.
+    min_calls : int
+        Calls of NumPy that a loop replaces at least.
     """
     over = {node: spaces.loop_space(node) for node in nodes}
     while True:
         schedule = Schedule(
             nodes, {node: s for node, s in over.items() if s is not None}, spaces, outputs
         )
-        unfit = schedule.unfit()
+        unfit = schedule.unfit(min_calls)
         if not unfit:
             return schedule.ordered()
         over |= dict.fromkeys(unfit)
@@ -134,7 +136,7 @@ class Schedule:
             )
         ]
 
-    def unfit(self) -> list[Node]:
+    def unfit(self, min_calls: int) -> list[Node]:
         """Nodes that should not run in loops after all.
 
         Those of the smallest space or loop with too few calls, because others may gather in one
@@ -145,7 +147,7 @@ class Schedule:
             by_space[space] += loop
         for groups in (by_space.values(), self.loops.values()):
             smallest = min(groups, key=n_calls, default=[])
-            if smallest and n_calls(smallest) < MIN_CALLS:
+            if smallest and n_calls(smallest) < min_calls:
                 return smallest
         return [
             self.maker[place]

@@ -10,7 +10,7 @@ from pytensor.tensor.elemwise import Elemwise
 from pytensor.tensor.math import Dot, Sum
 from pytensor.tensor.subtensor import Subtensor
 
-from mixedlm_pt.compile.row_loop import RowFunction, RowLoop
+from mixedlm_pt.compile.row_loop import RowFunction, RowLoop, compiled
 from mixedlm_pt.compile.row_nodes import POSITIONS, Node, Spaces
 from mixedlm_pt.compile.scalar_code import instructions
 from mixedlm_pt.linalg import Rows, SumRows
@@ -29,12 +29,15 @@ class Result:
         Columns, or number of totals; None for a vector of rows and for one total.
     length : int, optional
         Register with the length of sums by position.
+    positions : int, optional
+        Register with the positions that rows add to.
     """
 
     place: int
     kind: str
     width: int | None = None
     length: int | None = None
+    positions: int | None = None
 
     def shape(self, n: int, length: Any) -> tuple[int, ...]:
         """Shape of the array."""
@@ -50,7 +53,8 @@ class Loop:
 
     Attributes
     ----------
-    function : callable
+    text : str
+        Its code.
     numbers : tuple of int
         Registers with numbers that are the same for all rows.
     operands : tuple of (int, str, bool)
@@ -58,10 +62,15 @@ class Loop:
     results : tuple of Result
     """
 
-    function: RowFunction
+    text: str
     numbers: tuple[int, ...]
     operands: tuple[tuple[int, str, bool], ...]
     results: tuple[Result, ...]
+
+    @property
+    def function(self) -> RowFunction:
+        """The compiled code."""
+        return compiled(self.text)
 
     @property
     def arguments(self) -> tuple[int, ...]:
@@ -90,8 +99,8 @@ class LoopWriter:
             is_matrix = self.spaces.variables[place].type.ndim == 2
             width = self.spaces.width(place) if is_matrix else None
             self.code.store(self._result(place, "rows", width), self._components[place])
-        function = self.code.compiled()
-        return Loop(function, tuple(self.numbers), tuple(self.operands), tuple(self.results))
+        registers = tuple(self.numbers), tuple(self.operands), tuple(self.results)
+        return Loop(self.code.text(), *registers)
 
     def _add(self, node: Node) -> None:
         """Write the code of a node."""
@@ -101,8 +110,9 @@ class LoopWriter:
             u, positions = self._array(node.arguments[0], by_row=False), self._array(table)
             self._components[target] = self.code.gather(u, positions, self._width(table))
         elif isinstance(op, SumRows):
-            positions = self._array(node.arguments[1])
-            sums = self._result(target, "sums", length=node.arguments[2])
+            _, table, length = node.arguments
+            positions = self._array(table)
+            sums = self._result(target, "sums", length=length, positions=table)
             self.code.scatter(sums, positions, self._values(node.arguments[0]))
         elif node.is_reduction:
             values, is_vector = self._values(node.read[0]), node.apply.outputs[0].type.ndim == 1
@@ -170,9 +180,14 @@ class LoopWriter:
         return self._addresses[place]
 
     def _result(
-        self, place: int, kind: str, width: int | None = None, length: int | None = None
+        self,
+        place: int,
+        kind: str,
+        width: int | None = None,
+        length: int | None = None,
+        positions: int | None = None,
     ) -> str:
-        self.results.append(Result(place, kind, width, length))
+        self.results.append(Result(place, kind, width, length, positions))
         return self.code.new_result()
 
 

@@ -24,14 +24,19 @@ from pytensor.tensor.utils import import_func_from_string
 
 from mixedlm_pt.compile.fusion import with_loops
 from mixedlm_pt.compile.loop_writer import Loop
+from mixedlm_pt.compile.program import Program
+from mixedlm_pt.compile.program_source import Source
 from mixedlm_pt.compile.row_nodes import Node, Spaces
 from mixedlm_pt.compile.running_loop import RunningLoop, moving_arguments
+from mixedlm_pt.compile.written_out import NotCompilableError
 from mixedlm_pt.linalg import Factor, RowInverse, Rows, Solve, SumRows
 
 type Registers = list[Any]
 type Known = dict[Hashable, tuple[int, list[Any]]]
 type Call = Callable[..., Any]
 
+# With fewer rows than this, optimising a program takes longer than it saves in a few fits.
+QUICK_BELOW = 500
 # Their results never share memory with an argument.
 OwnOp = Factor | RowInverse | Rows | Solve | SumRows
 # Cheaper than a power, and the same to the last bit or better.
@@ -102,6 +107,8 @@ class Tape:
         Applied to a copy of the graph.
     loops_from : float
         Compile what works row by row to loops where bound arguments have so many rows.
+    program_below : float
+        Compile all to one function where they have fewer rows than this, if that is possible.
     """
 
     def __init__(
@@ -111,10 +118,12 @@ class Tape:
         rewriter: GraphRewriter,
         *,
         loops_from: float = np.inf,
+        program_below: float = 0,
     ) -> None:
         graph = FunctionGraph(list(inputs), list(outputs), clone=True)
         rewriter.rewrite(graph)
         self.n_inputs, self.loops_from = len(graph.inputs), loops_from
+        self.program_below = program_below
         self._registers: Registers = []
         self._constants: dict[Any, int] = {}
         self._place: dict[Variable, int] = {}
@@ -134,6 +143,7 @@ class Tape:
                     self._place[variable] = self._place[equal]
         self._outputs = tuple(self._argument(variable) for variable in graph.outputs)
         self._plans: dict[tuple[int, bool], Plan] = {}
+        self._programs: dict[tuple[int, bool], Program | None] = {}
         self._unbound: Call | None = None
 
     def __call__(self, *arguments: Any) -> list[Any]:
@@ -170,6 +180,13 @@ class Tape:
                 number, results = known[name]
                 for k, place in enumerate(node.targets):
                     names[place], registers[place] = (number, k), results[k]
+        if n_bound and self.program_below:
+            # Of the rows of the data, and those of quadrature.
+            longest = max(len(registers[i]) for i in plan.known if np.ndim(registers[i]))
+            is_short = longest < self.program_below
+            program = self._program(n_bound, longest < QUICK_BELOW) if is_short else None
+            if program is not None:
+                return program.bind(registers)
         return partial(self._run, plan, registers, [])
 
     def _run(
@@ -242,7 +259,23 @@ class Tape:
         is_view = not isinstance(apply.op, Elemwise | Sum | Dot | OwnOp)
         steps.append(Step(function, places, targets[0], full, is_view))
 
-    def _planned(self, n_bound: int, has_loops: bool) -> Plan:
+    def _program(self, n_bound: int, is_quick: bool) -> Program | None:
+        """The function for a number of bound arguments; None if the graph has no code."""
+        kind = n_bound, is_quick
+        if kind not in self._programs:
+            known, _, later = self._divided(n_bound)
+            calls = {node: partial(run_steps, self._steps[node]) for node in later}
+            given = tuple(range(n_bound, self.n_inputs))
+            try:
+                order = with_loops(later, self._spaces, self._outputs, min_calls=1)
+                source = Source(order, self._spaces, calls, given, known, self._outputs)
+                self._programs[kind] = Program(source, is_quick=is_quick)
+            except NotCompilableError:
+                self._programs[kind] = None
+        return self._programs[kind]
+
+    def _divided(self, n_bound: int) -> tuple[set[int], list[tuple[Node, list[Step]]], list[Node]]:
+        """Registers known once so many arguments are bound, how they are filled, and the rest."""
         made = {step.target for steps in self._steps.values() for step in steps}
         known = {*range(n_bound), *range(self.n_inputs, len(self._registers))} - made
         first: list[tuple[Node, list[Step]]] = []
@@ -253,6 +286,10 @@ class Tape:
                 first.append((node, steps))
             else:
                 later.append(node)
+        return known, first, later
+
+    def _planned(self, n_bound: int, has_loops: bool) -> Plan:
+        known, first, later = self._divided(n_bound)
         order = with_loops(later, self._spaces, self._outputs) if has_loops else later
         loops = tuple(item for item in order if isinstance(item, Loop))
         then: list[Step | Loop] = []
@@ -296,6 +333,12 @@ class Tape:
             yield step.function, places, (step.target,), without(dead, self._outputs)
 
 
+def run_steps(steps: Sequence[Step], registers: Registers) -> None:
+    """Fill the registers of a node."""
+    for step in steps:
+        registers[step.target] = step.function(*(registers[i] for i in step.arguments))
+
+
 def running_loops(plan: Plan, registers: Registers) -> list[RunningLoop]:
     """The plan's loops with memory of their own."""
     return [RunningLoop(loop, registers, plan.known, plan.fresh) for loop in plan.loops]
@@ -333,6 +376,8 @@ def call_of(node: Apply) -> Call:
 def elementwise_kernel(node: Apply) -> Call | None:
     """The kernel of an elementwise Op, if NumPy treats its types as PyTensor does."""
     scalar_op, dtype = node.op.scalar_op, node.outputs[0].type.dtype
+    if isinstance(scalar_op, ps.Second):
+        return fill
     types = {variable.type.dtype for variable in node.inputs}
     is_real = dtype == "float64" and "float64" in types
     if not (is_real or dtype == "bool") or "float32" in types:
@@ -342,8 +387,6 @@ def elementwise_kernel(node: Apply) -> Call | None:
         if exponent.size == 1 and float(exponent.item()) in POWERS:
             square_or_root = POWERS[float(exponent.item())]
             return lambda x, _: square_or_root(x)
-    if isinstance(scalar_op, ps.Second):
-        return fill
     name, n_arguments, n_results = getattr(node.op, "nfunc_spec", None) or ("", 0, 0)
     is_long = isinstance(scalar_op, ps.Add | ps.Mul) and len(node.inputs) > n_arguments
     if n_results != 1 or not (n_arguments == len(node.inputs) or is_long):

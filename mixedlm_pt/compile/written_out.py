@@ -21,7 +21,7 @@ from pytensor.tensor.subtensor import AdvancedIncSubtensor, IncSubtensor
 
 from mixedlm_pt._typing import FloatArray
 from mixedlm_pt.compile.arithmetic import Code, Double, name_of
-from mixedlm_pt.compile.backends import NUMPY
+from mixedlm_pt.compile.rewriting import NUMPY
 from mixedlm_pt.compile.scalar_code import Instructions, instructions
 
 # Constants that stand in formulas whatever the data are.
@@ -119,7 +119,11 @@ def outputs_of(node: Apply, arguments: list[Any]) -> list[Any]:
             # NumPy would add the array that holds the register.
             arguments[1] = as_objects(arguments[1]).item()
     boxes: list[list[Any]] = [[None] for _ in node.outputs]
-    op.perform(node, arguments, boxes)
+    try:
+        op.perform(node, arguments, boxes)
+    except (AttributeError, TypeError, ValueError) as reason:
+        # It works on numbers, where there are registers.
+        raise NotCompilableError(str(op)) from reason
     return [box[0] for box in boxes]
 
 

@@ -5,10 +5,11 @@ from functools import cached_property
 from typing import Any
 
 import numpy as np
-import scipy.linalg as sl
+from scipy.sparse import csr_array
 
 from mixedlm_pt._typing import FloatArray, IntArray
 from mixedlm_pt.compile import BoundFunction, CompiledModel, Known
+from mixedlm_pt.estimation.newton_step import BetaBlock, Held, Joint, Step, definite_inverse
 from mixedlm_pt.estimation.penalty import NO_PRIOR, BetaPrior, Information, Penalty
 from mixedlm_pt.linalg import KERNELS
 from mixedlm_pt.model import GLMM
@@ -22,6 +23,10 @@ MAX_NEWTON = 200
 MIN_STEP = 1e-12
 # Relative rounding error that a sum of a million log densities can show.
 ROUNDING = 1e-11
+# With fewer numbers a sparse matrix takes longer to make than its product.
+MADE_SPARSE = 10_000
+# Steps with a factorisation held that cost about as much as one with a new one.
+MOST_HELD = 6
 
 
 @dataclass(frozen=True, eq=False)
@@ -36,7 +41,7 @@ class Mode:
         infinity if it cannot be evaluated.
     decrement : float
         Squared Newton decrement ``r' H^-1 r`` before the last step, twice what a quadratic density
-        would gain by it; NaN if the iteration failed.
+        would gain by it, with the factorisation of that step; NaN if the iteration failed.
     n_newton : int
         Evaluations of the density.
     converged : bool
@@ -48,51 +53,6 @@ class Mode:
     decrement: float
     n_newton: int
     converged: bool
-
-
-@dataclass(frozen=True, eq=False)
-class Step:
-    """A Newton step in (beta, u); beta's part is zero where it is held."""
-
-    beta: FloatArray
-    u: FloatArray
-    decrement: float
-
-
-@dataclass(frozen=True, eq=False)
-class Joint:
-    """The joint density of (y, u) at one point.
-
-    Attributes
-    ----------
-    value : float
-        ``log p(y | u) - u'u / 2``.
-    score, D : arrays, shape (n,)
-        Derivative in eta, and observed information.
-    r : array, shape (q,)
-        ``Lambda'Z' score - u``, its derivative in u.
-    """
-
-    value: float
-    score: FloatArray
-    D: FloatArray
-    r: FloatArray
-
-
-@dataclass(frozen=True, eq=False)
-class BetaBlock:
-    """beta's part of the joint information of (beta, u).
-
-    Attributes
-    ----------
-    covariance : array, shape (p, p)
-        Inverse of the Schur complement ``X'DX - B'H^-1 B`` with B = Lambda'Z'DX.
-    correction : array, shape (q, p)
-        ``H^-1 B``.
-    """
-
-    covariance: FloatArray
-    correction: FloatArray
 
 
 class ModeFinder:
@@ -110,6 +70,8 @@ class ModeFinder:
         self.structure = model.structure
         self.columns = () if self.structure is None else self.structure.layout.columns
         self.kernels = None if self.structure is None else KERNELS[self.structure.layout.kind]
+        # One function for the density and a step; others choose between factorisations.
+        self.is_nested = self.structure is not None and self.structure.layout.kind == "tree"
 
     def scaled_design(self, theta: FloatArray) -> FloatArray:
         """``Z Lambda`` by row, shape (n, K)."""
@@ -129,12 +91,13 @@ class ModeFinder:
         """``Lambda'Z' v`` for v of shape (n,) or (n, m)."""
         if self.structure is None or not M.shape[1]:
             return np.zeros((0, *v.shape[1:]))
-        cols = self.structure.cols.reshape(-1)
-        if v.ndim == 1:
-            return np.bincount(cols, (M * v[:, None]).reshape(-1), self.structure.q)
-        product = np.empty((self.structure.q, v.shape[1]))
-        for j, column in enumerate(v.T):
-            product[:, j] = self.transpose_product(M, column)
+        (n, K), q, cols = M.shape, self.structure.q, self.structure.cols.ravel()
+        if v.size < MADE_SPARSE:
+            columns = v.reshape(n, -1).T
+            sums = [np.bincount(cols, (M * column[:, None]).ravel(), q) for column in columns]
+            return np.reshape(sums, (-1, q)).T.reshape(q, *v.shape[1:])
+        rows = csr_array((M.ravel(), cols, np.arange(n + 1) * K), (n, q))
+        product: FloatArray = rows.T @ v
         return product
 
     def factor(self, D: FloatArray, M: FloatArray) -> tuple[float, FloatArray]:
@@ -177,21 +140,48 @@ class ModeFinder:
         step still ascends.
         """
         D, r = joint.D, joint.r
-        logdet, packed = self.factor(D, M)
+        logdet, packed, step = joint.step or (*self.factor(D, M), None)
         if not np.isfinite(logdet):
-            D = np.maximum(D, 0.0)
+            D, step = np.maximum(D, 0.0), None
             _, packed = self.factor(D, M)
         if not (move_beta and self.model.p):
-            step = self.solve(packed, r[:, None])[:, 0]
-            return Step(np.zeros(self.model.p), step, float(step @ r))
+            step = self.solve(packed, r[:, None])[:, 0] if step is None else step
+            decrement = float(step @ r)
+            return Step(np.zeros(self.model.p), step, decrement, decrement, packed)
         block = self.newton_block(M, packed, D, prior.information)
         if block is None and (D < 0.0).any():
-            return self.step(M, replace(joint, D=np.maximum(D, 0.0)), move_beta, prior)
+            positive = replace(joint, D=np.maximum(D, 0.0), step=None)
+            return self.step(M, positive, move_beta, prior)
         if block is None:
-            return Step(np.zeros(self.model.p), np.zeros_like(r), np.nan)
+            return Step(np.zeros(self.model.p), np.zeros_like(r), np.nan, np.nan)
         r_beta = self.X.T @ joint.score + prior.gradient
         step_beta, step_u = self.solve_joint(packed, block, r_beta, r)
-        return Step(step_beta, step_u, float(step_beta @ r_beta + step_u @ r))
+        decrement = float(step_beta @ r_beta + step_u @ r)
+        return Step(step_beta, step_u, decrement, decrement)
+
+    def packed(self, joint: Joint, M: FloatArray) -> FloatArray:
+        """The factorisation of H, all NaN where H is not positive definite."""
+        if joint.step is not None and np.isfinite(joint.step[0]):
+            return joint.step[1]
+        return self.factor(joint.D, M)[1]
+
+    def held_step(self, held: Held, r: FloatArray, before: Step | None, tol: float) -> Step | None:
+        """Step in u with a factorisation held; None if there is none, or it contracts too slowly.
+
+        Each step with the same factorisation shortens the next one by about the same share. The
+        first one predicts, to first order, the mode at other parameters.
+        """
+        if held.packed is None:
+            return None
+        u = self.solve(held.packed, r[:, None])[:, 0]
+        decrement = float(u @ r)
+        if not decrement >= 0.0:
+            return None
+        contraction = 1.0 if before is None else (decrement / before.decrement) ** 0.5
+        error = contraction * decrement**0.5
+        if before is not None and not error * contraction**MOST_HELD < tol:
+            return None
+        return Step(np.zeros(self.model.p), u, decrement, error, held.packed, True)
 
     def solve_joint(
         self, packed: FloatArray, block: BetaBlock, r_beta: FloatArray, r: FloatArray
@@ -207,11 +197,8 @@ class ModeFinder:
         S, correction = self.beta_information(M, packed, D, prior)
         if not np.isfinite(S).all():
             return None
-        try:
-            factor = sl.cho_factor(S)
-        except np.linalg.LinAlgError:
-            return None
-        return BetaBlock(sl.cho_solve(factor, np.eye(len(S))), correction)
+        covariance = definite_inverse(S)
+        return None if covariance is None else BetaBlock(covariance, correction)
 
     def newton_block(
         self, M: FloatArray, packed: FloatArray, D: FloatArray, prior: Information = 0.0
@@ -265,40 +252,66 @@ class ModeFinder:
         *,
         move_beta: bool = False,
         tol: float = DECREMENT_TOL,
+        held: Held | None = None,
     ) -> Mode:
         """Mode of the joint density in u, or in (beta, u), from the given point.
 
-        A start where the density cannot be evaluated is replaced by u = 0.
+        A start where the density cannot be evaluated is replaced by u = 0. Where a factorisation
+        is most of the work, one of an earlier step or search (``held``, which is brought up to
+        date) serves as long as it does nearly as well as one at the point itself.
         """
+        held = Held() if held is None else held
+        holds = not move_beta and self.structure is not None and self.structure.has_costly_factor
         best_beta, best_u, best_value, lowest = beta, u, -np.inf, -np.inf
         step, length = None, 1.0
         for n_newton in range(1, MAX_NEWTON + 1):
             if move_beta or n_newton == 1:
                 fixed = self.offset + self.X @ beta
                 prior = BetaPrior.at(beta, self.penalty) if move_beta else NO_PRIOR
-            joint = self.joint(fixed, M, u, log_phi)
+            joint = self.joint(fixed, M, u, log_phi, with_step=True)
             value = joint.value + prior.value
             if not (np.isfinite(value) and value >= lowest):
                 if step is None and u.any():
                     u = best_u = np.zeros_like(u)
+                    continue
+                if step is not None and step.is_held:
+                    held.packed, u = None, best_u
                     continue
                 length *= 0.5
                 if step is None or length < MIN_STEP:
                     return Mode(best_beta, best_u, best_value, np.nan, n_newton, False)
                 beta, u = best_beta + length * step.beta, best_u + length * step.u
                 continue
-            step, length = self.step(M, joint, move_beta, prior), 1.0
+            step, length = self.held_step(held, joint.r, step, tol) if holds else None, 1.0
+            if step is None:
+                step = self.step(M, joint, move_beta, prior)
+                held.packed = step.packed if holds else None
             best_beta, best_u, best_value = beta, u, value
             lowest = value - ROUNDING * abs(value)
             if not np.isfinite(step.decrement):
                 return Mode(beta, u, value, np.nan, n_newton, False)
             beta, u = beta + step.beta, u + step.u
-            if step.decrement < tol:
+            if step.error < tol:
                 return Mode(beta, u, value, step.decrement, n_newton, True)
         return Mode(best_beta, best_u, best_value, np.nan, MAX_NEWTON, False)
 
-    def joint(self, fixed: FloatArray, M: FloatArray, u: FloatArray, log_phi: float) -> Joint:
-        """Joint density at ``eta = fixed + M u`` with what a Newton step needs."""
+    def joint(
+        self,
+        fixed: FloatArray,
+        M: FloatArray,
+        u: FloatArray,
+        log_phi: float,
+        *,
+        with_step: bool = False,
+    ) -> Joint:
+        """Joint density at ``eta = fixed + M u`` with what a Newton step needs.
+
+        With the step itself, where that is asked for and the factors are nested.
+        """
+        if M.shape[1] and with_step and self.is_nested:
+            found = self.bound_newton(M, u, fixed, np.asarray(log_phi))
+            value, score, D, r, logdet, packed, step = found
+            return Joint(float(value), score, D, r, (float(logdet), packed, step))
         if M.shape[1]:
             value, *parts = self.bound_joint(M, u, fixed, np.asarray(log_phi))
             return Joint(float(value), *parts)
@@ -329,6 +342,13 @@ class ModeFinder:
         """`CompiledModel.joint` of these data."""
         assert self.structure is not None
         return self.compiled.joint.bind(self.y, self.w, self.structure.cols, known=self.known)
+
+    @cached_property
+    def bound_newton(self) -> BoundFunction:
+        """`CompiledModel.newton` of these data."""
+        assert self.structure is not None
+        data = self.y, self.w, *self.structure.index
+        return self.compiled.newton.bind(*data, known=self.known)
 
     @cached_property
     def bound_design(self) -> BoundFunction:

@@ -10,6 +10,7 @@ import scipy.linalg as sl
 from mixedlm_pt._typing import FloatArray
 from mixedlm_pt.compile import Approximation, BoundFunction, compile_model
 from mixedlm_pt.estimation.mode import Mode, ModeFinder
+from mixedlm_pt.estimation.newton_step import Held
 from mixedlm_pt.estimation.penalty import Penalty
 from mixedlm_pt.graph import data_of
 from mixedlm_pt.model import GLMM
@@ -48,7 +49,8 @@ class Evaluation:
 class Objective:
     """Log-likelihood, plus the penalty if there is one, and gradient in (beta, theta, log phi).
 
-    Counts its evaluations and remembers the last mode, from which the next search starts.
+    Counts its evaluations and remembers the last mode, from which the next search starts, and the
+    last factorisation.
 
     Parameters
     ----------
@@ -80,7 +82,7 @@ class Objective:
         self.model, self.approximation, self.penalty = model, approximation, penalty
         self.compiled = compile_model(model, approximation, backend)
         self.finder = ModeFinder(model, self.compiled, penalty)
-        self.beta, self.u = np.zeros(model.p), np.zeros(model.q)
+        self.beta, self.u, self.held = np.zeros(model.p), np.zeros(model.q), Held()
         self.theta: FloatArray | None = None
         self.n_evaluations = 0
         self.n_newton = 0
@@ -121,7 +123,7 @@ class Objective:
     def find_mode(self, beta: FloatArray, theta: FloatArray, M: FloatArray, log_phi: float) -> Mode:
         """Mode from the last one found, or from other points where that fails."""
         for u in self.starts(theta):
-            mode = self.finder.find(beta, M, log_phi, u, move_beta=self.moves_beta)
+            mode = self.finder.find(beta, M, log_phi, u, move_beta=self.moves_beta, held=self.held)
             self.n_newton += mode.n_newton
             if mode.converged:
                 self.beta, self.theta, self.u = mode.beta, theta, mode.u

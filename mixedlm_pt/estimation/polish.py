@@ -124,7 +124,7 @@ def directions(nearby: Neighbourhood, scale: FloatArray) -> FloatArray:
     if not p:
         return scale
     units = np.diag(np.sqrt((scale**2).sum(axis=1)))
-    R, X = inverse_root(nearby.beta_information()), nearby.finder.X
+    R, X = inverse_root(nearby.beta_parts[0]), nearby.finder.X
     units[:p, :p] = scale[:p, :p] if R is None else R
     span = 1.0 + np.abs(X @ nearby.at.mode.beta).max()
     reach = np.abs(X @ units[:p, :p]).max(axis=0)

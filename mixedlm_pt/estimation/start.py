@@ -107,7 +107,7 @@ def starting_values(
     bend[model.p : model.p + model.n_theta] = theta_bend
     if given is not None:
         par = np.where(np.isnan(given), par, given)
-    objective.beta, objective.u = beta, u
+    objective.beta, objective.u, objective.held.packed = beta, u, packed
     first = model.p if objective.moves_beta else 0
     return beside_zero(Start(par[first:], scale[first:, first:], bend[first:], beta, u))
 
@@ -141,8 +141,11 @@ def glm_start(objective: Objective) -> tuple[FloatArray, float]:
     empty, u = np.zeros((model.n, 0)), np.zeros(0)
     mean = np.average(finder.y, weights=finder.w)
     constant = float(objective.compiled.forward(np.array([mean]))[0][0])
-    solution = np.linalg.lstsq(finder.X, constant - finder.offset, rcond=None)[0]
-    beta = np.asarray(solution, np.float64)
+    beta = np.zeros(model.p)
+    if (finder.X[:, :1] == 1.0).all() and model.p and not finder.offset.any():
+        beta[0] = constant
+    else:
+        beta[:] = np.linalg.lstsq(finder.X, constant - finder.offset, rcond=None)[0]
     eta = finder.offset + finder.X @ beta
     if not np.isfinite(finder.density(eta, 0.0)[0]).all():
         eta = np.full(model.n, constant)

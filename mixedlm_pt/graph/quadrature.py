@@ -32,37 +32,38 @@ def adaptive_quadrature(graph: GLMMGraph, n_nodes: int) -> Scalar:
     .. [1] Pinheiro and Bates (1995), J. Comput. Graph. Stat. 4, 12-35, section 2.4.
     """
     x, weight = np.polynomial.hermite.hermgauss(n_nodes)
-    cols, q = graph.index[0], graph.u.shape[0]
+    y, w, phi, group, n = graph.y, graph.w, graph.phi, graph.index[0], graph.y.shape[0]
+    # Not u's length, so that whatever depends on it is known before u.
+    q = graph.index[2][0]
     M = scaled_design(graph)
-    m, group = M[:, 0][:, None], cols[:, 0][:, None]
-    fixed = graph.X @ graph.beta + graph.offset
+    m, fixed = M.dimshuffle(0), graph.X @ graph.beta + graph.offset
 
-    start = derivatives(graph.family, graph.y, graph.w, linear_predictor(graph, M), graph.phi)
-    curvature = 1.0 + sum_rows(m**2 * start.observed[:, None], group, q)
+    start = derivatives(graph.family, y, w, linear_predictor(graph, M), phi)
+    curvature = 1.0 + sum_rows(M**2 * start.observed[:, None], group, q)
     step = mode_equation(graph, start.score, M) / disconnected_grad(curvature)
     mode = disconnected_grad(graph.u) + step
 
-    eta = fixed + (m * rows(mode, group, q))[:, 0]
-    observed = derivatives(graph.family, graph.y, graph.w, eta, graph.phi).observed
-    H = 1.0 + sum_rows(m**2 * observed[:, None], group, q)
+    d = derivatives(graph.family, y, w, fixed + m * at(mode, group, q), phi)
+    H = 1.0 + sum_rows(M**2 * d.observed[:, None], group, q)
 
-    nodes = mode[:, None] + x[None, :] * pt.sqrt(2.0 / H)[:, None]
-    # A pair of a row and a node is a row of its own from here on.
-    node = np.arange(n_nodes)[None, :]
-    node_cols = (group * n_nodes + node).reshape((-1, 1))
-    n = graph.y.shape[0]
-    row = (pt.arange(n)[:, None] + pt.zeros_like(node)).reshape((-1, 1))
+    # A pair of a level and a node, and one of a row and a node, are rows of their own from here on.
+    pair = pt.arange(q * n_nodes)[:, None]
+    level, node = pair // n_nodes, pair % n_nodes
+    nodes = at(mode, level, q) + at(pt.constant(x), node, n_nodes) * at(pt.sqrt(2.0 / H), level, q)
+    row = (pt.arange(n)[:, None] + pt.zeros(n_nodes, "int64")[None, :]).reshape((-1, 1))
+    pair_of_row = (group * n_nodes + np.arange(n_nodes)[None, :]).reshape((-1, 1))
+    eta = at(fixed, row, n) + at(m, row, n) * at(nodes, pair_of_row, q * n_nodes)
+    density = log_density(graph.family, at(y, row, n), at(w, row, n), eta, phi)
+    f = sum_rows(density[:, None], pair_of_row, q * n_nodes) - 0.5 * nodes**2
 
-    def at_nodes(values: Vector) -> Matrix:
-        return rows(values, row, n)
+    # f has its maximum at the mode: relative to it no exponential overflows, nor do all vanish.
+    highest = disconnected_grad(sum_rows(d.logp[:, None], group, q) - 0.5 * mode**2)
+    constants = at(pt.constant(np.log(weight) + x**2), node, n_nodes)
+    scaled = pt.exp(f + constants - at(highest, level, q))
+    total = sum_rows(scaled[:, None], level, q)
+    return (highest + pt.log(total) - 0.5 * pt.log(H) - 0.5 * np.log(np.pi)).sum()
 
-    effects = at_nodes(m[:, 0]) * rows(nodes.reshape((-1,)), node_cols, q * n_nodes)
-    node_eta = (at_nodes(fixed) + effects).sum(axis=1)
-    y, w = at_nodes(graph.y).sum(axis=1), at_nodes(graph.w).sum(axis=1)
-    density = log_density(graph.family, y, w, node_eta, graph.phi)
-    sums = sum_rows(density[:, None], node_cols, q * n_nodes)
-    f = sums.reshape((q, n_nodes)) - 0.5 * nodes**2
-    log_terms = f + (np.log(weight) + x**2)[None, :]
-    highest = disconnected_grad(log_terms.max(axis=1))
-    scaled = pt.exp(log_terms - highest[:, None]).sum(axis=1)
-    return (highest + pt.log(scaled) - 0.5 * pt.log(H) - 0.5 * np.log(np.pi)).sum()
+
+def at(values: Vector, positions: Matrix, size: Scalar) -> Vector:
+    """Entries of a vector of so many numbers at positions (m, 1), shape (m,)."""
+    return rows(values, positions, size).dimshuffle(0)

@@ -71,7 +71,7 @@ class GLMMGraph:
                 for i, array in enumerate(index)
             ),
             beta=pt.dvector("beta"),
-            theta=pt.dvector("theta"),
+            theta=pt.tensor("theta", dtype="float64", shape=(model.n_theta,)),
             log_phi=pt.dscalar("log_phi"),
             u=pt.dvector("u"),
         )

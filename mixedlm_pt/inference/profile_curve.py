@@ -120,8 +120,9 @@ class Curve:
                 )
             elif is_cut[j]:
                 found.append(
-                    f"{self.name}: beyond the {side} limit the likelihood cannot be evaluated; "
-                    "means would leave their range."
+                    f"{self.name}: not far beyond the {side} limit the profile ends: there the "
+                    "likelihood cannot be evaluated (means would leave their range) or is not "
+                    "smooth."
                 )
         return tuple(found)
 

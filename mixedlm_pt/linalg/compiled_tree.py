@@ -3,10 +3,15 @@
 ``packed`` is that of `tree`, so either set of kernels can read what the other wrote.
 """
 
+from functools import partial
+from itertools import pairwise
+
 import numpy as np
 
 from mixedlm_pt._typing import FloatArray, IntArray
+from mixedlm_pt.linalg.cores import team
 from mixedlm_pt.linalg.loops import Loop
+from mixedlm_pt.linalg.row_parts import LIGHT, adding_parts, in_parts
 from mixedlm_pt.linalg.tree import ancestors, remaining, unpack
 
 type Index = tuple[IntArray, ...]
@@ -24,8 +29,14 @@ def work(index: Index) -> int:
 @Loop
 def add_rows(codes: IntArray, D: FloatArray, M: FloatArray, G: FloatArray) -> None:
     """Add ``D_i M_i M_i'`` to the upper triangle of every row's level, G (n_levels, K, K)."""
+    add_rows_from(codes, D, M, 0, G)
+
+
+@Loop
+def add_rows_from(codes: IntArray, D: FloatArray, M: FloatArray, first: int, G: FloatArray) -> None:
+    """As `add_rows` where G begins with level ``first``."""
     for i in range(M.shape[0]):
-        j = codes[i]
+        j = codes[i] - first
         for a in range(G.shape[1]):
             weighted = D[i] * M[i, a]
             for b in range(a, G.shape[1]):
@@ -78,6 +89,11 @@ def factor_blocks(G: FloatArray, L: FloatArray) -> float:
     return float(logdet + np.log(product))
 
 
+def factor_levels(G: FloatArray, L: FloatArray) -> float:
+    """`factor_blocks` on several cores."""
+    return float(sum(in_parts(len(G), lambda a, b: factor_blocks(G[a:b], L[a:b]))))
+
+
 @Loop
 def eliminate(G: FloatArray, L: FloatArray, T: FloatArray, S: FloatArray, p: IntArray) -> None:
     """``T = A^-1 G`` of every level, and its Schur complement added to that of its parent."""
@@ -95,6 +111,25 @@ def eliminate(G: FloatArray, L: FloatArray, T: FloatArray, S: FloatArray, p: Int
                 S[p[j], a, b] += value
 
 
+def cross_products(codes: IntArray, D: FloatArray, M: FloatArray, n_levels: int) -> FloatArray:
+    """Upper triangles of ``sum_i D_i M_i M_i'`` of every level, shape (n_levels, K, K)."""
+    D, M = np.ascontiguousarray(D), np.ascontiguousarray(M)
+    n, K = M.shape
+    G, parts = np.zeros((n_levels, K, K)), adding_parts(n, [codes], LIGHT)
+    if len(parts) == 1:
+        add_rows(codes, D, M, G)
+        return G
+    [spans] = parts.spans
+    own = [np.zeros((stop - start, K, K)) for start, stop in spans]
+    team.run(
+        partial(add_rows_from, codes[a:b], D[a:b], M[a:b], start, sums)
+        for (a, b), (start, _), sums in zip(pairwise(parts.cuts), spans, own, strict=True)
+    )
+    for (start, stop), sums in zip(spans, own, strict=True):
+        G[start:stop] += sums
+    return G
+
+
 def factor(
     D: FloatArray, M: FloatArray, index: Index, columns: tuple[int, ...]
 ) -> tuple[float, FloatArray]:
@@ -103,10 +138,9 @@ def factor(
     widths = remaining(columns)
     k, r = np.array(columns), np.array(widths)
     packed = np.empty(int(n_levels @ (k * (k + r))))
-    G, logdet = np.zeros((n_levels[0], M.shape[1], M.shape[1])), 0.0
-    add_rows(codes, np.ascontiguousarray(D), np.ascontiguousarray(M), G)
+    G, logdet = cross_products(codes, D, M, int(n_levels[0])), 0.0
     for f, (L, T) in enumerate(unpack(packed, n_levels, columns)):
-        logdet += factor_blocks(G, L)
+        logdet += factor_levels(G, L)
         if np.isnan(logdet):
             packed[:] = np.nan
             break
@@ -144,6 +178,11 @@ def solve_blocks(L: FloatArray, X: FloatArray) -> None:
         solve_block(L, j, X, j)
 
 
+def solve_levels(L: FloatArray, X: FloatArray) -> None:
+    """`solve_blocks` on several cores."""
+    in_parts(len(L), lambda a, b: solve_blocks(L[a:b], X[a:b]))
+
+
 def solve(
     packed: FloatArray, rhs: FloatArray, index: Index, columns: tuple[int, ...]
 ) -> FloatArray:
@@ -160,7 +199,7 @@ def solve(
             move_up(T, blocks[f], blocks[g], ancestor, used)
     for f in reversed(range(len(columns))):
         L, T = views[f]
-        solve_blocks(L, blocks[f])
+        solve_levels(L, blocks[f])
         for g, used, ancestor in ancestors(f, parents, columns):
             move_down(T, blocks[f], blocks[g], ancestor, used)
     return x
@@ -193,6 +232,13 @@ def inverse_blocks(
                     P[j, a, b] -= P[j, a, k + c] * T[j, b, c]
 
 
+def inverse_levels(
+    L: FloatArray, T: FloatArray, above: FloatArray, p: IntArray, P: FloatArray
+) -> None:
+    """`inverse_blocks` on several cores."""
+    in_parts(len(P), lambda a, b: inverse_blocks(L[a:b], T[a:b], above, p[a:b], P[a:b]))
+
+
 @Loop
 def apply_blocks(codes: IntArray, P: FloatArray, M: FloatArray, R: FloatArray) -> None:
     """``R_i = P[codes_i] M_i``."""
@@ -214,7 +260,7 @@ def row_inverse(
     for f in reversed(range(len(columns))):
         L, T = views[f]
         above, P = P, np.empty((T.shape[0], *2 * (T.shape[1] + T.shape[2],)))
-        inverse_blocks(L, T, above, parents[f] if f < len(parents) else parent, P)
-    R = np.empty(M.shape)
-    apply_blocks(codes, P, np.ascontiguousarray(M), R)
+        inverse_levels(L, T, above, parents[f] if f < len(parents) else parent, P)
+    M, R = np.ascontiguousarray(M), np.empty(M.shape)
+    in_parts(len(M), lambda a, b: apply_blocks(codes[a:b], P, M[a:b], R[a:b]))
     return R

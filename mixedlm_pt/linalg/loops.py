@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from llvmlite import ir
 
+from mixedlm_pt.linalg.addresses import address
 from mixedlm_pt.linalg.machine_code import machine_code
 from mixedlm_pt.linalg.translation import FLOAT, INT, ArgumentType, ArrayType, Translation
 
@@ -51,7 +52,7 @@ class Loop[**Arguments, Value]:
                 shape = argument.shape
                 small = SMALL if shape[0] >= MANY else -1
                 types.append((argument.dtype, *[d if d <= small else -1 for d in shape[1:]]))
-                flat.append(argument.ctypes.data)
+                flat.append(address(argument))
                 flat += shape
             else:
                 types.append(type(argument))
@@ -83,7 +84,7 @@ def argument_type(part: Any) -> ArgumentType:
     return int if part is int else float
 
 
-def source_of(loop: Any) -> Callable[..., Any]:
+def source_of(loop: Any) -> FunctionType:
     """The Python function of a loop that another one calls."""
     assert isinstance(loop, Loop)
     return loop.function

@@ -1,6 +1,7 @@
 """Which structure the grouping indices have, and the index arrays that its Ops work on."""
 
 from dataclasses import dataclass
+from functools import cached_property
 from itertools import combinations_with_replacement
 from typing import Any
 
@@ -8,6 +9,8 @@ import numpy as np
 import scipy.sparse as sp
 
 from mixedlm_pt._typing import IntArray
+from mixedlm_pt.linalg import compiled_crossed
+from mixedlm_pt.linalg.crossed import rest_size
 from mixedlm_pt.linalg.iterative_choice import factor_cost, hubs, is_too_large
 from mixedlm_pt.linalg.sparse import factor_pattern
 
@@ -18,6 +21,11 @@ DENSE_REST_LIMIT = 8000
 ANALYSED_REST = 2000
 # LAPACK runs about this many times as many operations a second as the loops of `sparse`.
 DENSE_ADVANTAGE = 12
+# A solve and the joint density take about as long as this many operations of a factorisation for
+# each number in the rows, and for so many numbers more.
+SOLVE_WORK, SOLVE_OVERHEAD = 20, 50_000
+# A factorisation that takes so many times as long as these is worth a few more steps.
+COSTLY = 5
 # Positions that are marked in a table, for each number that is looked up; else they are sorted.
 TABLE_PER_NUMBER, TABLE_LEAST = 16, 4_000_000
 # Positions in the index of the arrays with one entry, or one row, for every row of the data.
@@ -72,6 +80,18 @@ class Structure:
     index: tuple[IntArray, ...]
     q: int
     description: str
+
+    @cached_property
+    def has_costly_factor(self) -> bool:
+        """Whether a factorisation takes several times as long as a solve and the joint density.
+
+        With a sparse factor it always does; with nested factors it does not.
+        """
+        if self.layout.kind != "crossed":
+            return self.layout.kind == "sparse"
+        dense = rest_size(self.index, self.layout.columns) ** 3 // (3 * DENSE_ADVANTAGE)
+        solve = SOLVE_WORK * (self.cols.size + SOLVE_OVERHEAD)
+        return compiled_crossed.work(self.index) + dense > COSTLY * solve
 
     @property
     def cols(self) -> IntArray:

@@ -11,9 +11,12 @@ milliseconds.
 
 import ast
 import inspect
+import linecache
 import textwrap
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import cache
+from types import FunctionType
 from typing import Any
 
 import numpy as np
@@ -76,6 +79,18 @@ def argument_types(kind: ArgumentType) -> list[ir.Type]:
     return [FLOAT if kind is float else INT]
 
 
+@cache
+def definition(function: FunctionType) -> ast.FunctionDef:
+    """The syntax tree of a function."""
+    # As `inspect.getsource` does, but without a look at every module of the process.
+    code = function.__code__
+    lines = linecache.getlines(code.co_filename, function.__globals__)
+    source = "".join(inspect.getblock(lines[code.co_firstlineno - 1 :]))
+    tree = ast.parse(textwrap.dedent(source)).body[0]
+    assert isinstance(tree, ast.FunctionDef)
+    return tree
+
+
 class Translation:
     """One function of a module.
 
@@ -92,14 +107,13 @@ class Translation:
     def __init__(
         self,
         module: ir.Module,
-        function: Callable[..., Any],
+        function: FunctionType,
         kinds: Sequence[ArgumentType],
         name: str,
-        source_of: Callable[[Any], Callable[..., Any]],
+        source_of: Callable[[Any], FunctionType],
     ) -> None:
         self.module, self.function, self.source_of = module, function, source_of
-        tree = ast.parse(textwrap.dedent(inspect.getsource(function))).body[0]
-        assert isinstance(tree, ast.FunctionDef)
+        tree = definition(function)
         returns = RETURNS[ast.unparse(tree.returns) if tree.returns is not None else "None"]
         types = [t for kind in kinds for t in argument_types(kind)]
         self.code = ir.Function(module, ir.FunctionType(returns, types), name)
@@ -334,7 +348,7 @@ class Translation:
             return self.builder.select(self.builder.icmp_signed(sign, left, right), left, right)
         return self.call(self.source_of(self.function.__globals__[node.func.id]), arguments)
 
-    def call(self, function: Callable[..., Any], arguments: Sequence[Any]) -> Any:
+    def call(self, function: FunctionType, arguments: Sequence[Any]) -> Any:
         """Call another function of loops, translated into the same module."""
         kinds: list[ArgumentType] = []
         flat: list[ir.Value] = []

@@ -9,7 +9,7 @@ from benchmarks.calibration import STUDIES, TARGETS, Settings, replicate, starti
 from benchmarks.calibration_page import ranks_by_name
 from benchmarks.ranks import band, ecdf, expected, p_value
 from mixedlm_pt.bayes import Exponential, Normal
-from mixedlm_pt.compile.backends import NUMPY
+from mixedlm_pt.compile.rewriting import NUMPY
 from mixedlm_pt.graph import GLMMGraph, data_of, joint_logp
 from mixedlm_pt.tasks import spawn_seeds
 

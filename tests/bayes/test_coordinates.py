@@ -11,7 +11,7 @@ from mixedlm_pt.bayes.coordinates import (
     correlation_factor,
     partial_correlations,
 )
-from mixedlm_pt.compile.backends import NUMPY
+from mixedlm_pt.compile.rewriting import NUMPY
 from mixedlm_pt.families import Gamma, NegativeBinomial
 
 

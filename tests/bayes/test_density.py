@@ -9,7 +9,7 @@ import pytest
 
 from mixedlm_pt.bayes import to_pymc
 from mixedlm_pt.bayes.dispersion import Dispersion
-from mixedlm_pt.compile.backends import NUMPY
+from mixedlm_pt.compile.rewriting import NUMPY
 from mixedlm_pt.design import build_design
 from mixedlm_pt.families import FAMILIES
 from mixedlm_pt.graph import GLMMGraph, data_of, joint_logp

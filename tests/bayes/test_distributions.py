@@ -27,7 +27,7 @@ from mixedlm_pt.bayes import (
     Uniform,
 )
 from mixedlm_pt.bayes.distributions import sum_logp
-from mixedlm_pt.compile.backends import NUMPY
+from mixedlm_pt.compile.rewriting import NUMPY
 from mixedlm_pt.errors import ArgumentError
 
 half_t = st.t(3.0, scale=1.5)

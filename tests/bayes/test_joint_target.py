@@ -13,7 +13,7 @@ from mixedlm_pt.bayes import LKJ, Exponential, HalfNormal, Normal, StudentT, to_
 from mixedlm_pt.bayes.joint_target import JointTarget
 from mixedlm_pt.bayes.marginal import MarginalDensity
 from mixedlm_pt.bayes.prior_choice import make_priors
-from mixedlm_pt.compile.backends import NUMPY
+from mixedlm_pt.compile.rewriting import NUMPY
 from mixedlm_pt.errors import SingularFitWarning
 from mixedlm_pt.families import Binomial, Gamma
 

@@ -9,7 +9,7 @@ import pytest
 import mixedlm_pt as mlm
 from mixedlm_pt.bayes import to_pymc
 from mixedlm_pt.bayes.parametrisation import prior_shares
-from mixedlm_pt.compile.backends import NUMPY
+from mixedlm_pt.compile.rewriting import NUMPY
 from mixedlm_pt.design import build_design
 from mixedlm_pt.errors import ArgumentError
 from mixedlm_pt.families import FAMILIES

@@ -9,7 +9,7 @@ import scipy.stats as st
 import mixedlm_pt as mlm
 from mixedlm_pt.bayes import LKJ, Normal, Uniform
 from mixedlm_pt.bayes.draws import ParameterDraws
-from mixedlm_pt.compile.backends import NUMPY
+from mixedlm_pt.compile.rewriting import NUMPY
 from mixedlm_pt.errors import ArgumentError
 
 

@@ -19,7 +19,7 @@ from mixedlm_pt.bayes import (
     prior_summary,
 )
 from mixedlm_pt.bayes.prior_choice import make_priors
-from mixedlm_pt.compile.backends import NUMPY
+from mixedlm_pt.compile.rewriting import NUMPY
 from mixedlm_pt.design import build_design
 from mixedlm_pt.errors import ArgumentError
 from mixedlm_pt.families import Gamma, Gaussian, NegativeBinomial, Poisson, make_family

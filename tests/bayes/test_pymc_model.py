@@ -12,7 +12,7 @@ from mixedlm_pt.bayes import HalfNormal, Normal, StudentT, Uniform, to_pymc
 from mixedlm_pt.bayes.coordinates import Coordinates
 from mixedlm_pt.bayes.prior_choice import make_priors
 from mixedlm_pt.bayes.pymc_model import build_pymc
-from mixedlm_pt.compile.backends import NUMPY
+from mixedlm_pt.compile.rewriting import NUMPY
 from mixedlm_pt.design import build_design
 from mixedlm_pt.errors import ArgumentError
 from mixedlm_pt.families import FAMILIES, CustomFamily, NegativeBinomial, Poisson

@@ -11,7 +11,7 @@ from mixedlm_pt.bayes import sample
 from mixedlm_pt.bayes.prior_choice import make_priors
 from mixedlm_pt.bayes.pymc_model import build_pymc
 from mixedlm_pt.bayes.sampling import starting_values
-from mixedlm_pt.compile.backends import NUMPY
+from mixedlm_pt.compile.rewriting import NUMPY
 from mixedlm_pt.errors import ArgumentError
 
 FORMULA = "incidence / size ~ period + (1 | herd)"

@@ -4,8 +4,8 @@ import pytensor.tensor as pt
 import pytest
 from pytensor.gradient import grad
 
-from mixedlm_pt.compile.backends import NUMPY
 from mixedlm_pt.compile.density_loop import density_loop
+from mixedlm_pt.compile.rewriting import NUMPY
 from mixedlm_pt.compile.row_loop import compiled
 from mixedlm_pt.compile.written_out import NotCompilableError
 from mixedlm_pt.families import (

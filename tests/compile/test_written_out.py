@@ -6,7 +6,7 @@ import pytensor.tensor as pt
 import pytest
 from pytensor.gradient import grad
 
-from mixedlm_pt.compile.backends import NUMPY
+from mixedlm_pt.compile.rewriting import NUMPY
 from mixedlm_pt.compile.row_loop import DECLARATIONS
 from mixedlm_pt.compile.written_out import NotCompilableError, vector_function
 from mixedlm_pt.linalg.machine_code import machine_code

@@ -101,9 +101,9 @@ def test_data_of_the_same_structure_share_one_compilation(monkeypatch):
     compiled = []
     compile_function = functions.CompiledModel.function
 
-    def counted(*arguments):
+    def counted(*arguments, **options):
         compiled.append(arguments)
-        return compile_function(*arguments)
+        return compile_function(*arguments, **options)
 
     def fit(n, n_levels, formula, **arguments):
         rng = np.random.default_rng(n)

@@ -303,10 +303,9 @@ def test_where_every_coefficient_separates_limits_exist_on_one_side():
     data = mlm.load_culcitalogreg().query("ttt != 'none' or predation == 1")
     with pytest.warns(ConvergenceWarning, match="separated"):
         fit = mlm.glmer("predation ~ ttt + (1 | block)", data)
-    with (
-        pytest.warns(MixedlmWarning, match="levels off towards"),
-        pytest.warns(ConvergenceWarning, match="log-likelihood is higher"),
-    ):
+    # There is a second maximum, 0.25 higher, at an sd of 26 and with means that round to 0 and 1.
+    # Whether one of the searches comes across it, and says so, is a matter of rounding.
+    with pytest.warns(MixedlmWarning, match="levels off towards|log-likelihood is higher"):
         limits = fit.confint(method="profile").loc["(Intercept)":"tttshrimp"]
     assert np.isinf(limits.to_numpy()).tolist() == [[False, True], [True, False], [True, False]]
 
@@ -334,7 +333,7 @@ def test_where_means_would_leave_their_range_the_curve_ends():
     found = mlm.glmer("y ~ x", data, mlm.families.Poisson(link="identity")).profile("(Intercept)")
     assert found.confint().iloc[0, 0] == pytest.approx(0.0, abs=1e-5)
     text = " ".join(str(found).split())
-    assert "beyond the lower limit the likelihood cannot be evaluated" in text
+    assert "beyond the lower limit the profile ends: there the likelihood cannot be" in text
 
 
 def test_identity_links_are_followed_to_the_limit():

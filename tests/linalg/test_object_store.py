@@ -18,7 +18,7 @@ def total(values):
 
 values = np.arange(5.0)
 Loop(total)(values)
-print(values[0], sorted(path.suffix for path in compiler().store.folder.iterdir()))
+print(values[0], sorted(path.suffix for path in compiler(is_quick=False).store.folder.iterdir()))
 """
 
 

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from mixedlm_pt.linalg import KERNELS, compiled_crossed
+from mixedlm_pt.linalg import KERNELS, compiled_crossed, level_products
 from tests.linalg.problems import KINDS, Problem, information, problems
 
 # Every structure in NumPy and, where there is one, as compiled loops.
@@ -77,12 +77,12 @@ def test_dense_products_over_levels_equal_those_over_pairs(monkeypatch, share, k
     D, M = rng.gamma(1.0, size=len(level)), rng.normal(size=(len(level), k + 1))
     problem = Problem([level, column], [k, 1], D, M, rng)
     index, columns = problem.structure("crossed").index, (k, 1)
-    assert not compiled_crossed.is_dense(index, 12)
+    assert not level_products.is_dense(index, 12)
     by_pair = compiled_crossed.factor(D, M, index, columns)
     rows = compiled_crossed.row_inverse(by_pair[1], M, index, columns)
-    monkeypatch.setattr(compiled_crossed, "DENSE_LEAST", 0)
-    monkeypatch.setattr(compiled_crossed, "CHUNK", 100)
-    assert compiled_crossed.is_dense(index, 12)
+    monkeypatch.setattr(level_products, "DENSE_LEAST", 0)
+    monkeypatch.setattr(level_products, "CHUNK", 100)
+    assert level_products.is_dense(index, 12)
     logdet, packed = compiled_crossed.factor(D, M, index, columns)
     np.testing.assert_allclose(logdet, by_pair[0], rtol=1e-12)
     np.testing.assert_allclose(logdet, np.linalg.slogdet(information(problem))[1], rtol=1e-12)

@@ -176,19 +176,19 @@ def test_a_relative_cache_folder_is_ignored_as_its_specification_says(tmp_path, 
 def test_code_of_another_compiler_processor_or_system_is_kept_apart(
     monkeypatch, owner, name, value
 ):
-    here = Compiler().store.kind
+    here = Compiler(is_quick=False).store.kind
     owner = sys.modules[owner] if isinstance(owner, str) else owner
     monkeypatch.setattr(owner, name, value)
-    assert Compiler().store.kind != here
+    assert Compiler(is_quick=False).store.kind != here
 
 
 def test_code_for_other_features_of_the_processor_is_kept_apart(monkeypatch):
-    here = Compiler().store.kind
+    here = Compiler(is_quick=False).store.kind
     features = llvmlite.binding.get_host_cpu_features()
     name = next(name for name, is_there in features.items() if is_there)
     features[name] = False
     monkeypatch.setattr(llvmlite.binding, "get_host_cpu_features", lambda: features)
-    assert Compiler().store.kind != here
+    assert Compiler(is_quick=False).store.kind != here
 
 
 LINKS = ("logit", "probit", "cloglog")
