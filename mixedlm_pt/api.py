@@ -74,8 +74,9 @@ def glmer(
         predictors), standard deviations, correlations and dispersion on their own scales, so that
         flat priors give the maximum-likelihood estimates.
     backend : {"auto", "numpy", "numba"}
-        How the graphs run: by NumPy and, from 2,000 rows on, by loops of machine code that take
-        0.02 s each to compile; by NumPy alone; or compiled whole, which takes a minute at first.
+        How the graphs run: as machine code, which a structure's first fit makes in 0.1 to 0.4 s and
+        keeps on disk, and by NumPy where that is as fast; by NumPy alone; or compiled whole by
+        numba, which takes a minute at first.
     verbose : int, optional
         1 prints every evaluation of the criterion: log-likelihood, gain and elapsed time. By
         default a fit that takes longer than a few seconds shows one live line, on a terminal or

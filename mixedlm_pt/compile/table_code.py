@@ -10,7 +10,7 @@ from mixedlm_pt.linalg.translation import FLOAT, INT, ArgumentType, ArrayType, T
 
 POINTER_TYPE = ir.PointerType()
 # Trailing dimensions up to this size are written into the code.
-SMALL = 8
+SMALL = 4
 
 
 class TableCode[Entry]:
@@ -30,6 +30,7 @@ class TableCode[Entry]:
         self.module = ir.Module(name)
         self.entries: list[Entry] = []
         self.operands: dict[str, tuple[ArgumentType, list[ir.Value]]] = {}
+        self._loops: dict[Any, ir.Function] = {}
 
     def start(self, name: str, arguments: Sequence[ir.Type], returns: ir.Type) -> list[ir.Value]:
         """Begin a C function whose last argument is the table; the arguments before it."""
@@ -64,10 +65,14 @@ class TableCode[Entry]:
             kind, operand = self.operands[name]
             kinds.append(kind)
             values += operand
-        name = f"{loop.__name__}.{len(self.module.globals)}"
-        code = Translation(self.module, loop.function, kinds, name, source_of).code
-        code.linkage = "internal"
-        return self.builder.call(code, values)
+        key = loop, *kinds
+        if key not in self._loops:
+            name = f"{loop.__name__}.{len(self.module.globals)}"
+            self._loops[key] = Translation(self.module, loop.function, kinds, name, source_of).code
+            self._loops[key].linkage = "internal"
+            # One long function takes much longer to compile than many short ones.
+            self._loops[key].attributes.add("noinline")
+        return self.builder.call(self._loops[key], values)
 
     def call_text(self, name: str, *arguments: ir.Value) -> None:
         """Call a function whose text is added to the module."""

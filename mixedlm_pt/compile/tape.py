@@ -35,8 +35,8 @@ type Registers = list[Any]
 type Known = dict[Hashable, tuple[int, list[Any]]]
 type Call = Callable[..., Any]
 
-# With fewer rows than this, optimising a program takes longer than it saves in a few fits.
-QUICK_BELOW = 500
+# With fewer rows than this, optimising a program takes longer than it saves in a hundred fits.
+QUICK_BELOW = 2000
 # Their results never share memory with an argument.
 OwnOp = Factor | RowInverse | Rows | Solve | SumRows
 # Cheaper than a power, and the same to the last bit or better.

@@ -15,10 +15,10 @@ from mixedlm_pt.linalg import (
     tree,
 )
 
-# Operations of a factorisation from which on the loops save a fifth of a fit's time or more. A
+# Operations of a factorisation from which on the loops save a tenth of a fit's time or more. A
 # process spends some hundredths of a second on them once, 0.1 s where their code is not on disk.
 # It depends on the data alone, and so do the results.
-COMPILED_WORK = 20_000
+COMPILED_WORK = 80_000
 
 
 @dataclass(frozen=True, eq=False)
