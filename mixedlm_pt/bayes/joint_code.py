@@ -10,7 +10,6 @@ from mixedlm_pt.bayes import joint_loops
 from mixedlm_pt.bayes.coordinates import lambda_slices
 from mixedlm_pt.compile.row_loop import FUNCTION
 from mixedlm_pt.compile.table_code import POINTER_TYPE, SMALL, TableCode
-from mixedlm_pt.linalg.array_loops import copied, emptied
 from mixedlm_pt.linalg.translation import FLOAT, INT
 from mixedlm_pt.model import GLMM
 
@@ -95,15 +94,13 @@ class JointCode(TableCode[int]):
         """Numbers of the grouping factors."""
         return range(len(self.model.u_slices) if self.model.q else 0)
 
-    def outside(self, name: str, returns: ir.Type, *arguments: ir.Type) -> ir.Function:
-        """A function of the C library."""
-        if name not in self.module.globals:
-            ir.Function(self.module, ir.FunctionType(returns, arguments), name)
-        return self.module.globals[name]
-
     def entry_of(self, name: str, place: int) -> ir.Value:
         """Address of an entry of a vector."""
         return self.at(self.pointer(name), self.load(place))
+
+    def length(self, name: str) -> ir.Value:
+        """Number of rows of an array."""
+        return self.operands[name][1][1]
 
     def place(self) -> list[ir.Value]:
         """From z to x, the parameters, u and b; log determinants."""
@@ -134,8 +131,7 @@ class JointCode(TableCode[int]):
         memory = self.enter_all(z)
         self.place()
         for name, at in (("x", 0), ("u", self.n - self.model.q)):
-            self.enter("out", self.at(out, self.load(at)), self.scratch[name], True)
-            self.call(copied, name, "out")
+            self.copy(self.pointer(name), self.at(out, self.load(at)), self.length(name))
         self.finish(memory, ir.Constant(INT, 0))
 
     def finish(self, memory: ir.Value, code: ir.Value) -> None:
@@ -152,9 +148,9 @@ class JointCode(TableCode[int]):
         n_parameters = self.scratch["slopes"][0]
         rest = [self.pointer(name) for name in ("columns", "eta", "score", "totals")]
         addresses = self.addresses([self.entry_of("parameters", n_parameters - 1), *rest])
-        self.call_text(FUNCTION.removeprefix("@"), self.operands["eta"][1][1], addresses)
+        self.call_text(FUNCTION.removeprefix("@"), self.length("eta"), addresses)
         self.call(loops.pull_predictor, "score", *data, "slopes", "b_slopes")
-        self.call(emptied, "moves_slopes")
+        self.clear(self.pointer("moves_slopes"), self.length("moves_slopes"))
         values += [self.call(loops.pull_effects, *self.own(PULL, f)) for f in self.factors]
         total, slope = (builder.load(self.entry_of("totals", k), typ=FLOAT) for k in range(2))
         builder.store(slope, self.entry_of("slopes", n_parameters - 1))

@@ -27,7 +27,7 @@ from mixedlm_pt.compile.row_nodes import Node
 from mixedlm_pt.compile.table_code import POINTER_TYPE, SMALL, TableCode, merged
 from mixedlm_pt.compile.written_out import COMMON, NotCompilableError, as_objects, outputs_of
 from mixedlm_pt.linalg import Factor, RowInverse, Solve
-from mixedlm_pt.linalg.array_loops import copied, emptied, product
+from mixedlm_pt.linalg.array_loops import product
 from mixedlm_pt.linalg.translation import FLOAT, INT
 
 # Arrays with more numbers are not written out number by number.
@@ -163,12 +163,6 @@ class ProgramCode(TableCode[Recipe]):
         short = [INT(size) if isinstance(size, int) and size > SMALL else size for size in sizes]
         self.define(name, pointer, short, dtype == "float64")
 
-    def flat(self, pointer: ir.Value, size: ir.Value) -> str:
-        """Name of a vector at an address."""
-        name = f"flat.{len(self.operands)}"
-        self.define(name, pointer, [size], True)
-        return name
-
     def size_of(self, key: Any) -> ir.Value:
         """Numbers in a register or a work array."""
         return self.load(lambda frame: self.sizes[key](frame.values))
@@ -244,15 +238,14 @@ class ProgramCode(TableCode[Recipe]):
         there = self.place_of(target)
         for part in parts:
             size = self.length(part)
-            self.call(copied, self.flat(self.place_of(part), size), self.flat(there, size))
+            self.copy(self.place_of(part), there, size)
             there = self.at(there, size)
 
     def _copy_output(self, place: int) -> None:
         """An output that no code fills."""
         pointer = self.place_of(place)
         self.keep(place, lambda values: int(values[place].size))
-        size = self.size_of(place)
-        self.call(copied, self.flat(pointer, size), self.flat(self.memory(place), size))
+        self.copy(pointer, self.memory(place), self.size_of(place))
 
     def _write_loop(self, loop: Loop) -> None:
         """Call the loop on a table of its own."""
@@ -263,8 +256,7 @@ class ProgramCode(TableCode[Recipe]):
         for result in loop.results:
             self.made(result.place, partial(result_shape, by_row, result))
             if result.kind == "sums":
-                pointer = self.place_of(result.place)
-                self.call(emptied, self.flat(pointer, self.size_of(result.place)))
+                self.clear(self.place_of(result.place), self.size_of(result.place))
         numbers = self.builder.alloca(FLOAT, max(len(loop.numbers), 1))
         for k, place in enumerate(loop.numbers):
             number = self.builder.load(self.place_of(place), typ=FLOAT)

@@ -13,7 +13,6 @@ from mixedlm_pt.compile.table_code import POINTER_TYPE
 from mixedlm_pt.compile.written_out import NotCompilableError
 from mixedlm_pt.linalg import Factor, RowInverse
 from mixedlm_pt.linalg import compiled_tree as tree
-from mixedlm_pt.linalg.array_loops import copied, emptied
 from mixedlm_pt.linalg.translation import FLOAT, INT
 from mixedlm_pt.linalg.tree import ancestors, remaining
 
@@ -72,7 +71,7 @@ class TreeCode:
         key = name = f"{name}.{self.node.targets[0]}"
         code.keep(key, lambda values: int(values[self.n_levels][f]) * size)
         pointer = code.memory(key)
-        code.call(emptied, code.flat(pointer, code.size_of(key)))
+        code.clear(pointer, code.size_of(key))
         self.split(pointer, f, {name: shape})
         return name
 
@@ -104,8 +103,7 @@ class TreeCode:
     def solve(self) -> None:
         code, (rhs, _, _, packed), [x] = self.code, self.arguments, self.node.targets
         code.made(x, lambda values: values[rhs].shape)
-        size = code.size_of(x)
-        code.call(copied, code.flat(code.place_of(rhs), size), code.flat(code.place_of(x), size))
+        code.copy(code.place_of(rhs), code.place_of(x), code.size_of(x))
         parts, pointer = [f"x{f}.{x}" for f in range(len(self.columns))], code.place_of(x)
         for f, k in enumerate(self.columns):
             pointer = self.split(pointer, f, {parts[f]: (k, 1)})

@@ -8,7 +8,7 @@ from llvmlite import ir
 from mixedlm_pt.linalg.loops import Loop, source_of
 from mixedlm_pt.linalg.translation import FLOAT, INT, ArgumentType, ArrayType, Translation
 
-POINTER_TYPE = ir.PointerType()
+POINTER_TYPE, C_INT = ir.PointerType(), ir.IntType(32)
 # Trailing dimensions up to this size are written into the code.
 SMALL = 4
 
@@ -80,6 +80,22 @@ class TableCode[Entry]:
             signature = ir.FunctionType(ir.VoidType(), [argument.type for argument in arguments])
             ir.Function(self.module, signature, name)
         self.builder.call(self.module.globals[name], arguments)
+
+    def outside(self, name: str, returns: ir.Type, *arguments: ir.Type) -> ir.Function:
+        """A function of the C library."""
+        if name not in self.module.globals:
+            ir.Function(self.module, ir.FunctionType(returns, arguments), name)
+        return self.module.globals[name]
+
+    def clear(self, pointer: ir.Value, n: ir.Value) -> None:
+        """Set so many doubles to zero."""
+        memset = self.outside("memset", POINTER_TYPE, POINTER_TYPE, C_INT, INT)
+        self.builder.call(memset, [pointer, C_INT(0), self.builder.mul(n, INT(8))])
+
+    def copy(self, source: ir.Value, target: ir.Value, n: ir.Value) -> None:
+        """Copy so many doubles."""
+        memcpy = self.outside("memcpy", POINTER_TYPE, POINTER_TYPE, POINTER_TYPE, INT)
+        self.builder.call(memcpy, [target, source, self.builder.mul(n, INT(8))])
 
     def pointer(self, name: str) -> ir.Value:
         """Address of an array."""

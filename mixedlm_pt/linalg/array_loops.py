@@ -1,21 +1,7 @@
-"""Loops over whole arrays, of which longer code is put together."""
+"""Loops over whole arrays."""
 
 from mixedlm_pt._typing import FloatArray
 from mixedlm_pt.linalg.loops import Loop
-
-
-@Loop
-def emptied(values: FloatArray) -> None:
-    """Set all to zero."""
-    for i in range(len(values)):
-        values[i] = 0.0
-
-
-@Loop
-def copied(source: FloatArray, target: FloatArray) -> None:
-    """Copy a vector."""
-    for i in range(len(source)):
-        target[i] = source[i]
 
 
 @Loop
