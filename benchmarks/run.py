@@ -1,6 +1,7 @@
 """Runs: every engine, in processes of its own, on every problem."""
 
 import json
+import re
 import subprocess
 import tempfile
 from collections.abc import Iterator
@@ -54,8 +55,9 @@ class Bench:
         except subprocess.TimeoutExpired:
             failure = f"> {self.limit:g} s"
         except subprocess.CalledProcessError as error:
-            said = error.stderr.strip().removesuffix("Execution halted")
-            failure = said.strip().splitlines()[-1] if said else f"exit status {error.returncode}"
+            # R says where an error was after it has said which.
+            said = re.split(r"^(?:Calls:|Execution halted)", error.stderr, flags=re.M)[0].strip()
+            failure = said.splitlines()[-1] if said else f"exit status {error.returncode}"
         script_s = perf_counter() - start
         opening: Record
         opening, *steps = [json.loads(line) for line in report.read_text().splitlines()] or [{}]

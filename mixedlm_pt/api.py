@@ -74,7 +74,7 @@ def glmer(
         predictors), standard deviations, correlations and dispersion on their own scales, so that
         flat priors give the maximum-likelihood estimates.
     backend : {"auto", "numpy", "numba"}
-        How the graphs run: as machine code, which a structure's first fit makes in 0.1 to 0.4 s and
+        How the graphs run: as machine code, which a structure's first fit makes in 0.1 to 0.6 s and
         keeps on disk, and by NumPy where that is as fast; by NumPy alone; or compiled whole by
         numba, which takes a minute at first.
     verbose : int, optional
