@@ -13,9 +13,9 @@ from mixedlm_pt.errors import unknown_name
 
 # A loop takes 0.02 s to compile. With fewer rows the calls of many fits do not save that.
 LOOPS_FROM = 2000
-# With more rows the calls of one function take the most time in the loops and the linear algebra
-# that it calls, which alone are compiled sooner and run on several cores.
-PROGRAM_BELOW = 20_000
+# A program has no results between its steps that leave the processor's cache, but one core: with
+# more rows than this the steps one by one, in parts on several cores, are faster.
+PROGRAM_BELOW = 200_000
 
 
 type BoundFunction = Callable[..., list[Any]]

@@ -2,6 +2,7 @@
 
 import gc
 import os
+from collections import OrderedDict
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 
@@ -9,6 +10,7 @@ import numpy as np
 import pytest
 
 import mixedlm_pt as mlm
+from mixedlm_pt.compile import backends, functions
 from mixedlm_pt.linalg import (
     KERNELS,
     compiled_crossed,
@@ -79,6 +81,13 @@ PROBLEMS = {
     "quadrature": ("y ~ x + (1 | g)", 5),
     "rows in no order": ("y ~ x + (1 | mixed)", 1),
 }
+
+
+@pytest.fixture(autouse=True)
+def no_programs(monkeypatch):
+    """Functions of one piece, which small data have, run on one core."""
+    monkeypatch.setattr(backends, "PROGRAM_BELOW", 0)
+    monkeypatch.setattr(functions, "_cache", OrderedDict())
 
 
 @pytest.fixture(scope="module")
